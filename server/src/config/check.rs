@@ -1,0 +1,171 @@
+//! What one setting's own type cannot see: ranges, and settings that contradict each other.
+
+use super::settings::Sections;
+
+/// The framing that a message gains on its way into an outbox: the frame's header, and the JSON around `data` with
+/// the longest names.
+const ENVELOPE_BYTES: usize = 4096;
+
+/// What is refused.
+pub fn problems(s: &Sections) -> Vec<String> {
+    let mut problems = Vec::new();
+    let mut at_least = |key: &str, value: u64, min: u64| {
+        if value < min {
+            problems.push(format!("`{key}` is {value}: it must be at least {min}"));
+        }
+    };
+    at_least("server.ring_entries", s.server.ring_entries.into(), 64);
+    // hyper's own least buffer.
+    at_least("http.head_bytes_max", s.http.head_bytes_max as u64, 8192);
+    at_least("http.headers_max", s.http.headers_max as u64, 10);
+    at_least("http.head_timeout_ms", s.http.head_timeout_ms, 1);
+    at_least("http.body_timeout_ms", s.http.body_timeout_ms, 1);
+    at_least("http.keep_alive_ms", s.http.keep_alive_ms, 1);
+    at_least("http.handshake_timeout_ms", s.http.handshake_timeout_ms, 1);
+    at_least("session.ping_interval_ms", s.session.ping_interval_ms, 10);
+    at_least(
+        "limits.publish_body_bytes_max",
+        s.limits.publish_body_bytes_max as u64,
+        1024,
+    );
+    at_least(
+        "limits.message_bytes_max",
+        s.limits.message_bytes_max as u64,
+        1024,
+    );
+    at_least(
+        "limits.channel_name_bytes_max",
+        s.limits.channel_name_bytes_max as u64,
+        1,
+    );
+    at_least(
+        "limits.event_name_bytes_max",
+        s.limits.event_name_bytes_max as u64,
+        1,
+    );
+    at_least(
+        "limits.channels_per_connection_max",
+        s.limits.channels_per_connection_max.into(),
+        1,
+    );
+    at_least("limits.outbox_bytes_max", s.limits.outbox_bytes_max as u64, 4096);
+    at_least("limits.outbox_frames_max", s.limits.outbox_frames_max as u64, 1);
+    at_least("admin.session_idle_ms", s.admin.session_idle_ms, 1000);
+    at_least("tls.reload_interval_ms", s.tls.reload_interval_ms, 50);
+    for (key, rate, burst_key, burst) in [
+        (
+            "publishes_per_second",
+            s.limits.publishes_per_second,
+            "publishes_burst",
+            s.limits.publishes_burst,
+        ),
+        (
+            "client_messages_per_second",
+            s.limits.client_messages_per_second,
+            "client_messages_burst",
+            s.limits.client_messages_burst,
+        ),
+        (
+            "presence_per_second",
+            s.limits.presence_per_second,
+            "presence_burst",
+            s.limits.presence_burst,
+        ),
+    ] {
+        if rate > 0 && burst == 0 {
+            problems.push(format!(
+                "`limits.{burst_key}` is 0: with `limits.{key}` set it must be at least 1"
+            ));
+        }
+    }
+    if s.server.listen.is_empty() {
+        problems
+            .push("`server.listen` is empty: name at least one address, such as 127.0.0.1:8080".to_owned());
+    }
+    // A channel's length in a binary frame is a u16, and names are kept per subscription.
+    if s.limits.channel_name_bytes_max > 4096 || s.limits.event_name_bytes_max > 4096 {
+        problems.push(
+            "`limits.channel_name_bytes_max` and `limits.event_name_bytes_max` go up to 4096".to_owned(),
+        );
+    }
+    tls(s, &mut problems);
+    if s.admin.session_life_ms < s.admin.session_idle_ms {
+        problems.push("`admin.session_life_ms` must not be below `admin.session_idle_ms`".to_owned());
+    }
+    if s.metrics
+        .token
+        .as_ref()
+        .is_some_and(|token| token.expose().len() < 3)
+    {
+        problems.push("`metrics.token` is too short to keep anyone out".to_owned());
+    }
+    if let Err(wrong) = s.log.level.parse::<tracing_subscriber::EnvFilter>() {
+        problems.push(format!("`log.level`: {wrong}"));
+    }
+    problems
+}
+
+fn tls(s: &Sections, problems: &mut Vec<String>) {
+    let listens = !s.tls.listen.is_empty();
+    let has_file = s.tls.certificate.is_some() || s.tls.key.is_some();
+    if s.tls.certificate.is_some() != s.tls.key.is_some() {
+        problems.push("`tls.certificate` and `tls.key` go together: set both or none".to_owned());
+    }
+    if listens && !has_file {
+        problems
+            .push("`tls.listen` is set, but no certificate: set `tls.certificate` and `tls.key`".to_owned());
+    }
+    if !listens && has_file {
+        problems.push(
+            "a certificate is set, but `tls.listen` is empty: name an address such as 0.0.0.0:443".to_owned(),
+        );
+    }
+    let mut taken = s.server.listen.clone();
+    for (key, addresses) in [
+        ("tls.listen", &s.tls.listen),
+        ("metrics.listen", &s.metrics.listen),
+    ] {
+        for address in addresses {
+            if address.port() != 0 && taken.contains(address) {
+                problems.push(format!(
+                    "`{key}` names {address}, which another listener has already"
+                ));
+            }
+            taken.push(*address);
+        }
+    }
+}
+
+/// What works, but is likely not meant.
+pub fn warnings(s: &Sections) -> Vec<String> {
+    let mut warnings = Vec::new();
+    if s.session.client_silence_ms <= s.session.ping_interval_ms {
+        warnings.push(format!(
+            "`session.client_silence_ms` ({}) is not above `session.ping_interval_ms` ({}): idle clients are closed before they are pinged",
+            s.session.client_silence_ms, s.session.ping_interval_ms
+        ));
+    }
+    let largest = s
+        .limits
+        .message_bytes_max
+        .max(s.limits.publish_body_bytes_max)
+        .saturating_add(ENVELOPE_BYTES);
+    if s.limits.outbox_bytes_max < largest {
+        warnings.push(format!(
+            "`limits.outbox_bytes_max` ({}) does not hold the largest message with its envelope ({largest} bytes): one such message closes its readers",
+            s.limits.outbox_bytes_max
+        ));
+    }
+    if s.session.ping_interval_ms >= 45_000 {
+        warnings.push(
+            "`session.ping_interval_ms` is 45 s or more: the WordPress plugin drops a socket that is silent for 45 s"
+                .to_owned(),
+        );
+    }
+    if s.server.trusted_proxies.iter().any(|net| net.prefix_len() == 0) {
+        warnings.push(
+            "`server.trusted_proxies` trusts every address: anyone can claim any client address".to_owned(),
+        );
+    }
+    warnings
+}

@@ -1,0 +1,29 @@
+//! The hookcast relay. `ARCHITECTURE.md` beside this crate is the map.
+
+pub mod admin;
+pub mod boot;
+pub mod cli;
+pub mod client_script;
+pub mod clock;
+pub mod config;
+pub mod connection;
+pub mod dashboard;
+pub mod doctor;
+pub mod forwarded;
+pub mod hub;
+pub mod ids;
+pub mod insight;
+pub mod listener;
+pub mod listening;
+pub mod mesh;
+pub mod metrics;
+pub mod notify;
+pub mod publish;
+pub mod router;
+pub mod shard;
+pub mod site;
+pub mod store;
+pub mod tls;
+pub mod trigger;
+pub mod upgrade;
+pub mod wake;
