@@ -1,0 +1,84 @@
+//! Sending a form: busy while it lasts, what was typed stays when it fails, and the failure stands where it belongs.
+
+use super::icon::{Icon, icon};
+use crate::api::{Failure, Outcome};
+use leptos::prelude::*;
+use leptos::task::spawn_local;
+use std::future::Future;
+
+#[derive(Clone, Copy)]
+pub struct Submit {
+    pub busy: RwSignal<bool>,
+    pub failure: RwSignal<Option<Failure>>,
+}
+
+impl Submit {
+    pub fn new() -> Submit {
+        Submit {
+            busy: RwSignal::new(false),
+            failure: RwSignal::new(None),
+        }
+    }
+
+    /// Once at a time. The page may be gone when the answer comes; then nobody needs it.
+    pub fn run<T: 'static>(
+        self,
+        work: impl Future<Output = Outcome<T>> + 'static,
+        then: impl FnOnce(T) + 'static,
+    ) {
+        if self.busy.try_get_untracked() != Some(false) {
+            return;
+        }
+        self.busy.set(true);
+        self.failure.set(None);
+        spawn_local(async move {
+            let outcome = work.await;
+            if self.busy.try_set(false).is_some() {
+                return;
+            }
+            match outcome {
+                Ok(value) => then(value),
+                Err(failure) => self.failure.set(Some(failure)),
+            }
+        });
+    }
+
+    pub fn clear(self) {
+        self.failure.set(None);
+    }
+
+    /// What is wrong with one field.
+    pub fn error(self, field: &'static str) -> Signal<Option<String>> {
+        Signal::derive(move || self.failure.with(|failure| failure.as_ref()?.of_field(field)))
+    }
+
+    /// The same for a field of a list, such as `data.fields.2.name`.
+    pub fn error_at(self, field: String) -> Signal<Option<String>> {
+        Signal::derive(move || self.failure.with(|failure| failure.as_ref()?.of_field(&field)))
+    }
+
+    /// What is wrong with the whole. Announced as soon as it appears.
+    pub fn note(self) -> impl IntoView {
+        view! {
+            <div role="alert">
+                {move || self.failure.get().map(|failure| view! {
+                    <div class="note bad">{icon(Icon::Warning)}<div>{failure.message}</div></div>
+                })}
+            </div>
+        }
+    }
+
+    pub fn button(self, label: impl Into<String>) -> impl IntoView {
+        self.button_of_class(label, "button primary")
+    }
+
+    pub fn button_of_class(self, label: impl Into<String>, class: &'static str) -> impl IntoView {
+        let label = label.into();
+        view! {
+            <button class=class type="submit" disabled=move || self.busy.get()>
+                {move || self.busy.get().then(|| view! { <span class="spin" aria-hidden="true"></span> })}
+                {label}
+            </button>
+        }
+    }
+}
