@@ -74,9 +74,12 @@ fn attention(app: App) -> impl IntoView {
         view! {
             <div class=tone>
                 {icon(sign)}
-                <div class="grow" lang="en">
-                    <p class="strong"><span class="sr">{word}": "</span>{one.message.clone()}</p>
-                    <p class="small">{one.remedy.clone()}</p>
+                <div class="grow">
+                    {o.about(&one.code).map(|about| view! { <p class="strong">{about}</p> })}
+                    <div lang="en">
+                        <p class="strong"><span class="sr">{word}": "</span>{one.message.clone()}</p>
+                        <p class="small">{one.remedy.clone()}</p>
+                    </div>
                 </div>
                 {one.site_key.clone().map(|key| link_button(&Route::Site { key, tab: SiteTab::Refusals }, "button small", o.see_site))}
             </div>

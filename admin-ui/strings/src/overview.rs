@@ -5,6 +5,11 @@ crate::texts!(Overview {
     attention: "Needs attention", "Braucht Aufmerksamkeit";
     all_well: "Nothing needs attention.", "Nichts braucht Aufmerksamkeit.";
     remedy: "What to do:", "Was zu tun ist:";
+    certificate_missing: "No TLS certificate", "Kein TLS-Zertifikat";
+    certificate_expired: "TLS certificate expired", "TLS-Zertifikat abgelaufen";
+    certificate_ends_soon: "TLS certificate about to end", "TLS-Zertifikat läuft bald ab";
+    certificate_renewal_fails: "TLS certificate not renewed", "TLS-Zertifikat nicht erneuert";
+    certificate_not_yet_valid: "TLS certificate not valid yet", "TLS-Zertifikat noch nicht gültig";
     see_site: "Open the site", "Website öffnen";
     severity_info: "Notice", "Hinweis";
     severity_warning: "Warning", "Warnung";
@@ -49,3 +54,17 @@ crate::texts!(Overview {
     refusal_why: "Why", "Warum";
     refusal_from: "From", "Von";
 });
+
+impl Overview {
+    /// What something that needs attention is about, by its code; the relay says the rest in English.
+    pub fn about(&self, code: &str) -> Option<&'static str> {
+        match code {
+            "certificate_missing" => Some(self.certificate_missing),
+            "certificate_expired" => Some(self.certificate_expired),
+            "certificate_ends_soon" => Some(self.certificate_ends_soon),
+            "certificate_renewal_fails" => Some(self.certificate_renewal_fails),
+            "certificate_not_yet_valid" => Some(self.certificate_not_yet_valid),
+            _ => None,
+        }
+    }
+}
