@@ -2,8 +2,7 @@
 import assert from 'node:assert/strict';
 import { createServer } from 'node:http';
 import { once } from 'node:events';
-import { after, before, test } from 'node:test';
-import { chromium } from 'playwright-core';
+import { after, before, launch, test } from '../suite.mjs';
 import { Relay } from './support.mjs';
 
 let relay, site, browser, pages;
@@ -14,8 +13,7 @@ before(async () => {
 	pages = createServer((_, answer) => answer.setHeader('Content-Type', 'text/html').end('<!doctype html><title>t</title>'));
 	pages.listen(0, '127.0.0.1');
 	await once(pages, 'listening');
-	const executablePath = process.env.CHROMIUM ?? '/usr/bin/chromium';
-	browser = await chromium.launch({ executablePath, args: ['--no-sandbox'] });
+	browser = await launch();
 });
 
 after(async () => {

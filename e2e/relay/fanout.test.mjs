@@ -3,8 +3,8 @@
 //
 // `RELAY_TEST_FULL=1` takes the full numbers: 1,000 sockets, 200 streams, 50 publishes a second for a minute.
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
 import { EventSource } from 'eventsource';
+import { test } from '../suite.mjs';
 import { Relay, within } from './support.mjs';
 
 const full = process.env.RELAY_TEST_FULL === '1';

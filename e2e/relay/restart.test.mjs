@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { connect, createServer } from 'node:net';
-import { test } from 'node:test';
 import { EventSource } from 'eventsource';
+import { test } from '../suite.mjs';
 import { Relay, within } from './support.mjs';
 
 test('streams come back after a restart and miss nothing that they are not told of', async (t) => {

@@ -1,8 +1,8 @@
 // Node's `ws`: another codec, with compression asked for and not granted.
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { test } from 'node:test';
 import WebSocket from 'ws';
+import { test } from '../suite.mjs';
 import { Relay, until, within } from './support.mjs';
 
 test('messages, binary frames and pings', async (t) => {

@@ -5,11 +5,11 @@ import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import path from 'node:path';
-import { test } from 'node:test';
 import vm from 'node:vm';
 import { EventSource } from 'eventsource';
 import WebSocket, { WebSocketServer } from 'ws';
 import { until, within } from '../relay/support.mjs';
+import { test } from '../suite.mjs';
 
 const source = await readFile(path.join(import.meta.dirname, '../../wordpress/hookcast.js'), 'utf8');
 const siteId = 'a'.repeat(64);

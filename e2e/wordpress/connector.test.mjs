@@ -5,8 +5,8 @@ import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import { spawn } from 'node:child_process';
 import path from 'node:path';
-import { after, test } from 'node:test';
 import { until, within } from '../relay/support.mjs';
+import { after, test } from '../suite.mjs';
 import { StandIn, Visitor, claims, complaints, connection, decrypt, lab, wire } from './support.mjs';
 
 const visitor = new Visitor();

@@ -2,8 +2,8 @@
 //
 // YJS_SECONDS=60 edits for longer; YJS_SEED repeats a run.
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
 import { Relay, until } from '../relay/support.mjs';
+import { test } from '../suite.mjs';
 import { BareLink, Editor, PageLink, seeded } from './editor.mjs';
 
 const SECONDS = Number(process.env.YJS_SECONDS ?? 5);

@@ -2,8 +2,10 @@
 
 mod client;
 mod doctor;
+mod forwarded_addresses;
 mod log_in_flood;
 mod log_keeps_no_secret;
+mod switched_off_site;
 mod whole_life_of_a_relay;
 
 use testkit::{Options, Relay};
