@@ -8,7 +8,7 @@ use super::options;
 
 fn trusting(proxies: &str) -> Relay {
     options()
-        .config(&format!("server.trusted_proxies = \"{proxies}\""))
+        .config(&format!("server.trusted_proxies = [\"{proxies}\"]"))
         .start()
 }
 
@@ -43,5 +43,7 @@ fn clients_of_a_trusted_proxy_are_told_apart() {
 #[test]
 fn what_a_client_wrote_before_the_proxy_did_is_not_believed() {
     let relay = trusting("127.0.0.0/8");
-    assert!(slowed(&relay, 60, |guess| format!("198.51.100.{guess}, 203.0.113.7")));
+    assert!(slowed(&relay, 60, |guess| format!(
+        "198.51.100.{guess}, 203.0.113.7"
+    )));
 }
