@@ -14,7 +14,12 @@
     start.textContent = "The web app could not be loaded. Reload the page; if that does not help, this browser is too old for WebAssembly.";
     start.className = "start start-text";
   };
-  import(new URL("{{app.js}}", here).href)
-    .then((app) => app.default({ module_or_path: new URL("{{app.wasm}}", here) }))
+  // From the cache the app can be there before the page's body, which it takes the place of, has been read.
+  const body = new Promise((ready) => {
+    if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", ready, { once: true });
+    else ready();
+  });
+  Promise.all([import(new URL("{{app.js}}", here).href), body])
+    .then(([app]) => app.default({ module_or_path: new URL("{{app.wasm}}", here) }))
     .catch(failed);
 })();
