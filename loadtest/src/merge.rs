@@ -72,6 +72,7 @@ fn merge_part(reports: &[Report], index: usize) -> Result<PartReport, String> {
         for (sum, count) in [
             (&mut merged.subscribers, part.subscribers),
             (&mut merged.opened, part.opened),
+            (&mut merged.replaced, part.replaced),
             (&mut merged.reconnected, part.reconnected),
             (&mut merged.sent, part.sent),
             (&mut merged.refused, part.refused),

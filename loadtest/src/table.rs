@@ -71,6 +71,9 @@ fn part_rows(out: &mut String, part: &PartReport) -> std::fmt::Result {
         "subscribers",
         &format!("{} of {} open", part.opened, part.subscribers),
     )?;
+    if part.replaced > 0 {
+        row(out, "replaced", &part.replaced.to_string())?;
+    }
     if part.reconnected > 0 {
         row(out, "reconnected", &part.reconnected.to_string())?;
     }
@@ -87,10 +90,10 @@ fn part_rows(out: &mut String, part: &PartReport) -> std::fmt::Result {
         )?;
         let expected = part
             .expected
-            .map_or_else(|| "-".to_owned(), |expected| expected.to_string());
+            .map_or_else(String::new, |expected| format!(" of {expected}"));
         let counts = &part.ledger;
         let ledger = format!(
-            "{} of {expected} received, {} duplicates, {} out of order, {} gaps, {} leaked",
+            "{}{expected} received, {} duplicates, {} out of order, {} gaps, {} leaked",
             counts.received, counts.duplicates, counts.reordered, counts.gaps, counts.leaked
         );
         row(out, "ledger", &ledger)?;

@@ -116,6 +116,27 @@ fn a_refused_publish_fails_and_is_no_hole() {
 }
 
 #[test]
+fn a_storm_passes_when_everybody_got_in() {
+    let relay = StandIn::start(Fault::None);
+    for (connections, code) in [("20", 0), ("1000", 1)] {
+        let storm = [
+            "connect-storm",
+            "--connections",
+            connections,
+            "--rate",
+            "100",
+            "--json",
+            "-",
+        ];
+        let output = load(&relay, &storm);
+        let report: Report = serde_json::from_slice(&output.stdout).expect("a report");
+        let said = report.verdict.reasons.join("; ");
+        assert_eq!(output.status.code(), Some(code), "{said}");
+        assert_eq!(said.contains("subscribers did not get in"), code == 1, "{said}");
+    }
+}
+
+#[test]
 fn members_of_a_room_hear_one_another() {
     let relay = StandIn::start(Fault::None);
     let output = load(

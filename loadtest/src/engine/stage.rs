@@ -120,7 +120,7 @@ impl Engine {
                 self.stage.own_cpu.0 = own_cpu();
                 for part in &mut self.parts {
                     part.numbers.arrived_before = part.numbers.arrived;
-                    part.numbers.opened = if part.plan.storm { 0 } else { part.numbers.opened };
+                    part.numbers.opened = if part.plan.recycle { 0 } else { part.numbers.opened };
                 }
             }
             Step::Counting if now >= self.stage.count_to => {
