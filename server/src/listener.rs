@@ -12,7 +12,7 @@ use rustix::net::SocketFlags;
 use rustls::ServerConfig;
 use socket2::{Domain, Protocol, SockAddr, Type};
 
-use crate::connection::http;
+use crate::connection::greeting;
 use crate::connection::socket::Socket;
 use crate::listening::Held;
 use crate::shard::Context;
@@ -157,8 +157,8 @@ fn accept(
     ctx.counters.accepted.increment();
     match Socket::new(fd, admission.tls.clone()) {
         Ok(socket) => ctx.spawn(
-            "HTTP connection",
-            http::serve(Rc::clone(ctx), Rc::new(socket), ip, admission.serves),
+            "connection",
+            greeting::serve(Rc::clone(ctx), Rc::new(socket), ip, admission.serves),
         ),
         Err(error) => tracing::warn!(%error, "an accepted connection could not be set up"),
     }

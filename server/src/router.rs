@@ -1,5 +1,6 @@
 //! From a request to whoever answers it.
 
+use std::net::IpAddr;
 use std::rc::Rc;
 
 use http::{HeaderValue, Method, StatusCode, Uri, header};
@@ -121,16 +122,32 @@ pub fn failed() -> Routed {
 
 /// One value of the query, percent-decoded.
 pub fn query_value(request: &Request, name: &str) -> Option<String> {
-    let query = request.head.uri.query()?;
+    value_in(request.head.uri.query()?, name)
+}
+
+/// One value of a query, percent-decoded.
+pub fn value_in(query: &str, name: &str) -> Option<String> {
     query.split('&').find_map(|pair| {
+        let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
         // A token is long and has nothing to decode: a handshake shows the difference.
-        if !pair.contains(['%', '+']) {
-            let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
-            return (key == name).then(|| value.to_owned());
+        if is_plain(key) {
+            if key != name {
+                return None;
+            }
+            if is_plain(value) {
+                return Some(value.to_owned());
+            }
         }
         let (key, value) = url::form_urlencoded::parse(pair.as_bytes()).next()?;
         (key == name).then(|| value.into_owned())
     })
+}
+
+/// Whether there is nothing to decode. Without a way out of the loop, so that it looks at many bytes at once.
+fn is_plain(text: &str) -> bool {
+    !text
+        .bytes()
+        .fold(false, |found, byte| found | (byte == b'%') | (byte == b'+'))
 }
 
 /// `GET /`: a plain socket of an open site, or a person who is shown the web app.
@@ -176,18 +193,51 @@ fn upgrade(ctx: &Context, request: &Request, transport: Transport) -> Routed {
     };
     let admitted = match transport {
         Transport::Dispatch => dispatch::admit(ctx, request).map_err(|refusal| (refusal, None)),
-        Transport::WebSocket { .. } | Transport::Stream => admit(ctx, request),
+        Transport::WebSocket { .. } | Transport::Stream => {
+            admit(ctx, request.head.uri.query(), request.header("origin"))
+        }
     };
-    let admitted = admitted.map_err(|(refusal, site)| {
-        ctx.refused(&refusal, Surface::Socket, site.as_deref(), Some(request.peer.ip));
-        refusal
-    });
-    Routed::Takeover(Takeover::Socket(SocketRequest {
+    Routed::Takeover(Takeover::Socket(wanted(
+        ctx,
         accept,
         transport,
-        ip: request.peer.ip,
+        request.peer.ip,
         admitted,
-    }))
+    )))
+}
+
+/// A WebSocket that was asked for at `/ws` in good form, let in or not.
+pub fn socket_wanted(
+    ctx: &Context,
+    query: Option<&str>,
+    origin: Option<&str>,
+    accept: String,
+    ip: IpAddr,
+) -> SocketRequest {
+    let ids = query
+        .and_then(|query| value_in(query, "ids"))
+        .is_some_and(|value| value == "1");
+    let admitted = admit(ctx, query, origin);
+    wanted(ctx, accept, Transport::WebSocket { ids }, ip, admitted)
+}
+
+fn wanted(
+    ctx: &Context,
+    accept: String,
+    transport: Transport,
+    ip: IpAddr,
+    admitted: Admission,
+) -> SocketRequest {
+    let admitted = admitted.map_err(|(refusal, site)| {
+        ctx.refused(&refusal, Surface::Socket, site.as_deref(), Some(ip));
+        refusal
+    });
+    SocketRequest {
+        accept,
+        transport,
+        ip,
+        admitted,
+    }
 }
 
 /// Checks that the request asks for a WebSocket, and nothing else, and answers its accept key.
@@ -239,22 +289,23 @@ pub fn handshake(request: &Request) -> Result<String, Refusal> {
 type Admission = Result<Admitted, (Refusal, Option<std::sync::Arc<Site>>)>;
 
 /// Checks the token, the origin and the site's connection limit.
-fn admit(ctx: &Context, request: &Request) -> Admission {
-    let token = query_value(request, "token").unwrap_or_default();
+fn admit(ctx: &Context, query: Option<&str>, origin: Option<&str>) -> Admission {
+    let token = query
+        .and_then(|query| value_in(query, "token"))
+        .unwrap_or_default();
     let session = ctx
         .sites()
         .verify_token(&token, clock::unix_ms(), ctx.config().session.clock_leeway_ms)
         .map_err(|refusal| (refusal, None))?;
     let site = std::sync::Arc::clone(&session.site);
-    if let Err(refusal) = check_origin(&site, request) {
+    if let Err(refusal) = check_origin(&site, origin) {
         return Err((refusal, Some(site)));
     }
     let slot = site.connect().map_err(|refusal| (refusal, Some(site)))?;
     Ok(Admitted { session, slot })
 }
 
-fn check_origin(site: &Site, request: &Request) -> Result<(), Refusal> {
-    let origin = request.header("origin");
+fn check_origin(site: &Site, origin: Option<&str>) -> Result<(), Refusal> {
     let allowed = |origin: &str| {
         site.origins
             .iter()
@@ -275,7 +326,7 @@ fn check_origin(site: &Site, request: &Request) -> Result<(), Refusal> {
 fn stream(ctx: &Context, request: &Request) -> Routed {
     let origin = request.header("origin").map(str::to_owned);
     let mut site = None;
-    let outcome = admit(ctx, request)
+    let outcome = admit(ctx, request.head.uri.query(), origin.as_deref())
         .map_err(|(refusal, of)| {
             site = of;
             refusal

@@ -8,6 +8,8 @@ use std::thread;
 
 use argon2::password_hash::phc::PasswordHash;
 use argon2::{Algorithm, Argon2, Params, PasswordHasher, PasswordVerifier, Version};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD_NO_PAD;
 use futures_channel::oneshot;
 
 use super::exchange::Failure;
@@ -68,8 +70,10 @@ impl Passwords {
                 .name(format!("password-{number}"))
                 .spawn(move || work(&queue, cost))?;
         }
-        let decoy = hash(&cost.hasher(), &crate::store::secret::secret()).into();
-        Ok(Passwords { jobs, decoy })
+        Ok(Passwords {
+            jobs,
+            decoy: decoy(cost).into(),
+        })
     }
 
     /// The password's PHC string, for the store.
@@ -139,6 +143,18 @@ fn hash(hasher: &Argon2<'static>, password: &str) -> String {
         .to_string()
 }
 
+/// A hash that no password is known for. Made up, because making one would take 19 MiB at each start, which the allocator
+/// would then keep.
+fn decoy(cost: Cost) -> String {
+    let (mut salt, mut hash) = ([0; 16], [0; 32]);
+    for bytes in [&mut salt[..], &mut hash[..]] {
+        getrandom::fill(bytes).expect("the kernel gives random bytes");
+    }
+    let Cost { memory_kib, passes } = cost;
+    let (salt, hash) = (STANDARD_NO_PAD.encode(salt), STANDARD_NO_PAD.encode(hash));
+    format!("$argon2id$v=19$m={memory_kib},t={passes},p=1${salt}${hash}")
+}
+
 fn work(queue: &Mutex<Receiver<Job>>, cost: Cost) {
     // On Linux this is the thread's own priority. Where it is not allowed, the pool works at the usual one.
     let _ = rustix::process::nice(NICE);
@@ -173,6 +189,14 @@ mod tests {
         assert!(!block_on(pool.verify("correct horse", Some(&kept))).unwrap());
         assert!(!block_on(pool.verify("correct horse battery", None)).unwrap());
         assert!(!block_on(pool.verify("x", Some("not a hash"))).unwrap());
+    }
+
+    #[test]
+    fn the_decoy_is_a_hash_like_any_other() {
+        let (made_up, real) = (decoy(CHEAP), hash(&CHEAP.hasher(), "correct horse battery"));
+        let costs = |hash: &str| PasswordHash::new(hash).unwrap().params.to_string();
+        assert_eq!(costs(&made_up), costs(&real));
+        assert_eq!(made_up.len(), real.len(), "{made_up} {real}");
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! The HTTP phase of a connection: hyper reads requests, handlers answer them, and `/ws` and `/sse` take the socket
-//! over raw.
+//! over raw. A WebSocket handshake that comes first on its connection, and is like any other, does not get here
+//! (`greeting`).
 //!
 //! A take-over works like this: the service puts what it wants to become into a cell and answers hyper with an error,
 //! before a byte was written; hyper gives the socket back together with what it had already read; the session then
@@ -8,7 +9,6 @@
 use std::cell::RefCell;
 use std::convert::Infallible;
 use std::future::{Future, poll_fn};
-use std::io;
 use std::net::IpAddr;
 use std::pin::{Pin, pin};
 use std::rc::Rc;
@@ -29,7 +29,7 @@ use crate::listener::Serves;
 use crate::metrics;
 use crate::router;
 use crate::shard::Context;
-use crate::shard::http_watch::{HttpWatch, NO_DEADLINE};
+use crate::shard::http_watch::{HttpWatch, NO_DEADLINE, Watched};
 use crate::site::Refusal;
 
 pub type Body = UnsyncBoxBody<Bytes, Infallible>;
@@ -135,25 +135,16 @@ pub fn refuse(refusal: &Refusal) -> Response {
     response
 }
 
-/// Serves one accepted socket until it ends or a session takes it over. Never cancelled: it ends by its socket.
-pub async fn serve(ctx: Rc<Context>, socket: Rc<Socket>, direct: IpAddr, serves: Serves) {
+/// Serves requests, of which `received` has come already, until the socket ends or a session takes it over. Never
+/// cancelled: it ends by its socket.
+pub async fn serve(socket: Rc<Socket>, direct: IpAddr, serves: Serves, received: Bytes, watched: Watched) {
+    let ctx = Rc::clone(&watched.ctx);
     let config = ctx.config();
-    let head_deadline = ctx.now_ms() + config.http.head_timeout_ms;
-    let (key, watch) = ctx.watch_http(&socket, head_deadline);
-    if socket.is_tls() {
-        watch
-            .deadline_ms
-            .set(ctx.now_ms() + config.http.handshake_timeout_ms);
-        if !handshake(&ctx, &socket, direct).await {
-            return ctx.unwatch_http(key);
-        }
-        watch.deadline_ms.set(ctx.now_ms() + config.http.head_timeout_ms);
-    }
     let takeover = Rc::new(RefCell::new(None));
     let service = Service {
         ctx: Rc::clone(&ctx),
         takeover: Rc::clone(&takeover),
-        watch: Rc::clone(&watch),
+        watch: Rc::clone(&watched.watch),
         direct,
         secure: socket.is_tls(),
         serves,
@@ -162,36 +153,19 @@ pub async fn serve(ctx: Rc<Context>, socket: Rc<Socket>, direct: IpAddr, serves:
         .half_close(true)
         .max_headers(config.http.headers_max)
         .max_buf_size(config.http.head_bytes_max.max(8192))
-        .serve_connection(HyperIo::new(socket), service);
+        .serve_connection(HyperIo::new(socket, received), service);
     drop(config);
     let outcome = poll_fn(|cx| connection.poll_without_shutdown(cx)).await;
-    ctx.unwatch_http(key);
+    drop(watched);
     let wanted = takeover.borrow_mut().take();
     let parts = connection.into_parts();
     let socket = parts.io.into_socket();
     match wanted {
-        Some(wanted) => super::takeover::begin(ctx, wanted, socket, parts.read_buf).await,
+        Some(wanted) => super::takeover::begin(ctx, wanted, socket, &parts.read_buf).await,
         None => {
             if outcome.is_ok() {
                 socket.shutdown_write();
             }
-        }
-    }
-}
-
-/// Whether the TLS handshake succeeded. It ends when its socket does, and the watch ends that in time.
-async fn handshake(ctx: &Context, socket: &Socket, peer: IpAddr) -> bool {
-    match socket.handshake().await {
-        Ok(()) => {
-            ctx.counters.tls_handshakes.increment();
-            true
-        }
-        // One that connects and leaves without a word: a port scan, or a monitor.
-        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => false,
-        Err(error) => {
-            ctx.counters.tls_failures.increment();
-            tracing::debug!(%peer, %error, "a TLS handshake failed");
-            false
         }
     }
 }

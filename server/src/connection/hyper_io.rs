@@ -6,25 +6,29 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
+use bytes::Bytes;
 use hyper::rt::{Read, ReadBufCursor, Write};
 
 use super::socket::Socket;
 
 /// Bytes taken from the socket at a time: a request head fits, a body comes in a few turns.
-const READ_BYTES: usize = 8 * 1024;
+pub const READ_BYTES: usize = 8 * 1024;
 
 type Wait = Pin<Box<dyn Future<Output = io::Result<()>>>>;
 
 pub struct HyperIo {
     socket: Rc<Socket>,
+    /// Read before hyper came: its first bytes.
+    received: Bytes,
     read_wait: Option<Wait>,
     write_wait: Option<Wait>,
 }
 
 impl HyperIo {
-    pub fn new(socket: Rc<Socket>) -> Self {
+    pub fn new(socket: Rc<Socket>, received: Bytes) -> Self {
         Self {
             socket,
+            received,
             read_wait: None,
             write_wait: None,
         }
@@ -76,6 +80,11 @@ impl Read for HyperIo {
         mut buffer: ReadBufCursor<'_>,
     ) -> Poll<io::Result<()>> {
         let this = &mut *self;
+        if !this.received.is_empty() {
+            let length = buffer.remaining().min(this.received.len());
+            buffer.put_slice(&this.received.split_to(length));
+            return Poll::Ready(Ok(()));
+        }
         let socket = Rc::clone(&this.socket);
         let start_wait = || -> Wait {
             let socket = Rc::clone(&socket);

@@ -6,6 +6,7 @@
 
 pub mod close_reason;
 pub mod dispatch;
+pub mod greeting;
 pub mod http;
 pub mod hyper_io;
 pub mod outbox;
@@ -17,6 +18,7 @@ pub mod takeover;
 pub mod ws;
 
 use std::net::IpAddr;
+use std::num::NonZeroU64;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::Waker;
@@ -48,7 +50,6 @@ pub struct Connection {
     pub ip: IpAddr,
     pub opened_unix_ms: u64,
     /// On the monotonic clock, as are all times here that aren't named otherwise.
-    pub opened_ms: u64,
     pub last_heard_ms: u64,
     pub last_ping_ms: u64,
     pub messages_in: u64,
@@ -58,12 +59,13 @@ pub struct Connection {
     pub bad_frames: BadFrames,
     /// A subscribe whose answers are under way. At most one: the reader waits for it.
     pub pending: Option<Box<Pending>>,
-    /// What the reader waits with while a subscribe is pending.
-    pub waiter: Option<Waker>,
-    /// Channels whose name the client spelled with its site, so that it is answered in its own spelling.
-    pub qualified: Vec<Arc<str>>,
-    /// Set as the connection closes, together with the time by which the peer must have closed too.
-    pub closing: Option<(CloseReason, Option<u64>)>,
+    /// Channels whose name the client spelled with its site, so that it is answered in its own spelling. Boxed, like
+    /// `pending`, because few connections have any.
+    pub qualified: Option<Box<Vec<Arc<str>>>>,
+    /// Set as the connection closes.
+    pub closing: Option<CloseReason>,
+    /// The time by which the peer of a closing connection must have closed too, once that is known.
+    pub closed_by_ms: Option<NonZeroU64>,
     /// Counts the connection for its site until it is dropped.
     pub _slot: ConnectionSlot,
 }
@@ -71,6 +73,8 @@ pub struct Connection {
 /// A subscribe under way: how many homes have yet to answer, and what the client is told then.
 pub struct Pending {
     pub waiting: u32,
+    /// What the reader waits with.
+    pub waiter: Option<Waker>,
     /// Where the answer goes, ahead of everything that follows from it.
     pub place: Reserved,
     /// `subscribed`; for a stream, its first comment.
@@ -115,14 +119,25 @@ impl BadFrames {
 impl Connection {
     /// Notes that the connection closes.
     pub fn closing(&mut self, reason: CloseReason) {
-        self.closing.get_or_insert((reason, None));
+        self.closing.get_or_insert(reason);
     }
 
     /// Gives up a subscribe under way and wakes the reader that waits for it.
     pub fn abandon_pending(&mut self) {
-        self.pending = None;
-        if let Some(waker) = self.waiter.take() {
+        if let Some(waker) = self.pending.take().and_then(|pending| pending.waiter) {
             waker.wake();
+        }
+    }
+
+    /// Whether the client spelled this channel with its site.
+    pub fn is_qualified(&self, name: &Arc<str>) -> bool {
+        self.qualified.as_ref().is_some_and(|names| names.contains(name))
+    }
+
+    /// Forgets how the client spelled the channels of which `ended` is true.
+    pub fn forget_spelling(&mut self, ended: impl Fn(&Arc<str>) -> bool) {
+        if let Some(names) = &mut self.qualified {
+            names.retain(|name| !ended(name));
         }
     }
 

@@ -8,6 +8,7 @@ use bytes::{Bytes, BytesMut};
 
 use super::socket::Socket;
 use crate::shard::Context;
+use crate::shard::http_watch::Watched;
 use crate::site::Refusal;
 
 /// Time for the peer to read the close frame and end its side.
@@ -17,8 +18,8 @@ const LINGER_MS: u64 = 3_000;
 pub async fn run(ctx: Rc<Context>, socket: Rc<Socket>, head: Bytes, refusal: &Refusal) {
     let mut answer = BytesMut::from(&head[..]);
     answer.extend_from_slice(&wire::ws::close_frame(refusal.close().code(), &refusal.message));
-    let (key, watch) = ctx.watch_http(&socket, ctx.now_ms() + LINGER_MS);
-    watch.waiting_for_head.set(false);
+    let watched = Watched::new(&ctx, &socket, LINGER_MS);
+    watched.watch.waiting_for_head.set(false);
     // Some hundred bytes fit into a fresh socket's buffer; where they don't, the peer is no browser.
     if socket.try_write(&answer).is_ok() {
         socket.shutdown_write();
@@ -32,5 +33,4 @@ pub async fn run(ctx: Rc<Context>, socket: Rc<Socket>, head: Bytes, refusal: &Re
             }
         }
     }
-    ctx.unwatch_http(key);
 }

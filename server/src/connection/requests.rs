@@ -220,7 +220,7 @@ fn subscribe_one(
     {
         Subscribing::Pending(question) => {
             if bare.len() != spelled.len() {
-                connection.qualified.push(key.name);
+                connection.qualified.get_or_insert_default().push(key.name);
             }
             questions.push(question);
             Verdict::Accepted
@@ -254,6 +254,7 @@ pub fn ask_homes(
         id,
         Box::new(Pending {
             waiting,
+            waiter: None,
             place,
             answer,
             staged,
@@ -286,7 +287,7 @@ fn unsubscribe(ctx: &Context, id: ConnId, channels: &Channels<'_>) -> Next {
                 continue;
             };
             let key = ChannelKey::new(site.id, bare);
-            connection.qualified.retain(|name| *name != key.name);
+            connection.forget_spelling(|name| *name == key.name);
             if let Some(message) = shard.local.unsubscribe(id, &key) {
                 shard.send_home(message);
             }
@@ -501,16 +502,14 @@ fn end_uncovered(shard: &mut Shard, id: ConnId) {
         let site_id = &connection.session.site.site_id;
         let spelled: Vec<String> = lost
             .iter()
-            .map(|key| match connection.qualified.contains(&key.name) {
+            .map(|key| match connection.is_qualified(&key.name) {
                 true => format!("site:{site_id}:{}", key.name),
                 false => key.name.to_string(),
             })
             .collect();
         let frame = Frame::new(server::unsubscribed(spelled.iter().map(String::as_str)));
         if let Some(connection) = shard.connections.get_mut(id) {
-            connection
-                .qualified
-                .retain(|name| !lost.iter().any(|key| key.name == *name));
+            connection.forget_spelling(|name| lost.iter().any(|key| key.name == *name));
         }
         shard.connections.push_to(id, &frame);
     }

@@ -5,11 +5,13 @@
 //! HTTP phase, hyper) writes.
 
 use std::cell::{Cell, RefCell};
+use std::future::{Future, ready};
 use std::io::{self, IoSlice};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::sync::Arc;
 
-use monoio::net::TcpStream;
+use futures_util::future::Either;
+use monoio::net::UnixStream;
 use rustix::net::{RecvFlags, SendAncillaryBuffer, SendFlags, Shutdown};
 use rustls::{ServerConfig, ServerConnection};
 
@@ -26,7 +28,9 @@ const PLAIN_ON_TLS: &[u8] =
     {\"error\":\"tls_required\",\"message\":\"this port speaks TLS: use https:// or wss:// here\"}\n";
 
 pub struct Socket {
-    stream: TcpStream,
+    /// The descriptor as the runtime knows it. monoio's type for a TCP stream is the same and keeps two addresses besides,
+    /// which every idle connection would pay for.
+    stream: UnixStream,
     tls: Option<Box<RefCell<ServerConnection>>>,
     /// Set once the peer has sent its end, or the connection is broken.
     ended: Cell<bool>,
@@ -45,7 +49,7 @@ impl Socket {
                 Some(Box::new(RefCell::new(connection)))
             }
         };
-        let stream = TcpStream::from_std(std::net::TcpStream::from(fd))?;
+        let stream = UnixStream::from_std(std::os::unix::net::UnixStream::from(fd))?;
         Ok(Self {
             stream,
             tls,
@@ -63,11 +67,12 @@ impl Socket {
     }
 
     /// Waits until a read would make progress. Cancel-safe: no data is held by the wait.
-    pub async fn readable(&self) -> io::Result<()> {
+    pub fn readable(&self) -> impl Future<Output = io::Result<()>> {
         if self.unread.get() {
-            return Ok(());
+            Either::Left(ready(Ok(())))
+        } else {
+            Either::Right(self.stream.readable(false))
         }
-        self.stream.readable(false).await
     }
 
     /// Waits until a write would make progress. Cancel-safe.

@@ -3,7 +3,7 @@
 //! The reader stops only where it says so: for its socket, for a subscribe's answers, for room in the queues, and for
 //! the client's rate. While it stops it reads nothing, so a client that sends too much fills its own socket.
 
-use std::future::poll_fn;
+use std::future::{Future, poll_fn};
 use std::io;
 use std::rc::Rc;
 use std::task::Poll;
@@ -13,6 +13,7 @@ use bytes::Bytes;
 use wire::client;
 use wire::ws::{self, Decoder, Event, Input};
 
+use super::Connection;
 use super::close_reason::CloseReason;
 use super::outbox::Frame;
 use super::requests;
@@ -39,36 +40,60 @@ pub enum Next {
 }
 
 /// Runs until the socket ends. Never cancelled: it is ended by closing the connection or shutting its socket down.
-pub async fn run(ctx: Rc<Context>, id: ConnId, socket: Rc<Socket>, mut received: Vec<u8>) {
-    let _held = Held::new(&ctx, id);
-    let mut decoder = Decoder::new(ctx.config().limits.message_bytes_max);
-    if !received.is_empty() {
-        let next = step(&ctx, id, &mut decoder, &mut received);
-        drop(received);
-        if next != Next::Continue {
-            Box::pin(go_on(&ctx, id, &mut decoder, next)).await;
+///
+/// What it holds while it waits is all that an idle session has on its stack, and so it is a block and holds one word where
+/// it can: a function would keep what it is given twice.
+pub fn run(ctx: &Rc<Context>, id: ConnId, socket: Rc<Socket>) -> impl Future<Output = ()> + use<> {
+    let held = Held::new(ctx, id);
+    let mut decoder = new_decoder(ctx);
+    async move {
+        // No borrow, no buffer and no decoded frame is held while waiting here.
+        while socket.readable().await.is_ok() {
+            let Some(next) = read(&held.ctx, held.id, &socket, &mut decoder) else {
+                return;
+            };
+            if next != Next::Continue {
+                Box::pin(go_on(&held.ctx, held.id, &mut decoder, next)).await;
+            }
         }
     }
+}
+
+/// Like [`run`], of a client that did not wait for the answer to its handshake: `received` came behind it.
+pub async fn run_with(ctx: Rc<Context>, id: ConnId, socket: Rc<Socket>, mut received: Vec<u8>) {
+    let _held = Held::new(&ctx, id);
+    let mut decoder = new_decoder(&ctx);
+    let mut next = step(&ctx, id, &mut decoder, &mut received);
+    drop(received);
     loop {
-        // No borrow, no buffer and no decoded frame is held while waiting here.
-        if socket.readable().await.is_err() {
-            break;
-        }
-        let next = {
-            let mut scratch = ctx.scratch.borrow_mut();
-            match socket.try_read(&mut scratch) {
-                Ok(0) => break,
-                Ok(read) => {
-                    ctx.counters.bytes_in.add(read as u64);
-                    step(&ctx, id, &mut decoder, &mut scratch[..read])
-                }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => continue,
-                Err(_) => break,
-            }
-        };
         if next != Next::Continue {
-            Box::pin(go_on(&ctx, id, &mut decoder, next)).await;
+            go_on(&ctx, id, &mut decoder, next).await;
         }
+        if socket.readable().await.is_err() {
+            return;
+        }
+        match read(&ctx, id, &socket, &mut decoder) {
+            Some(then) => next = then,
+            None => return,
+        }
+    }
+}
+
+fn new_decoder(ctx: &Context) -> Decoder {
+    Decoder::new(ctx.config().limits.message_bytes_max)
+}
+
+/// Reads once, and acts. `None`: the socket has ended.
+fn read(ctx: &Context, id: ConnId, socket: &Socket, decoder: &mut Decoder) -> Option<Next> {
+    let mut scratch = ctx.scratch.borrow_mut();
+    match socket.try_read(&mut scratch) {
+        Ok(0) => None,
+        Ok(read) => {
+            ctx.counters.bytes_in.add(read as u64);
+            Some(step(ctx, id, decoder, &mut scratch[..read]))
+        }
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => Some(Next::Continue),
+        Err(_) => None,
     }
 }
 
@@ -125,8 +150,11 @@ async fn go_on(ctx: &Context, id: ConnId, decoder: &mut Decoder, mut next: Next)
 async fn answers(ctx: &Context, id: ConnId) {
     poll_fn(|cx| {
         ctx.with(|shard| match shard.connections.get_mut(id) {
-            Some(connection) if connection.pending.is_some() => {
-                connection.waiter = Some(cx.waker().clone());
+            Some(Connection {
+                pending: Some(pending),
+                ..
+            }) => {
+                pending.waiter = Some(cx.waker().clone());
                 Poll::Pending
             }
             _ => Poll::Ready(()),

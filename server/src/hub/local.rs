@@ -218,6 +218,10 @@ impl Local {
         });
         let id = SubscriptionId(self.next_subscription);
         self.next_subscription = self.next_subscription.wrapping_add(1);
+        if record.subscriptions.capacity() == 0 {
+            // Most connections have one channel, and stay for long.
+            record.subscriptions.reserve_exact(1);
+        }
         record.subscriptions.push(Subscription {
             channel: index,
             state: State::Pending(id),

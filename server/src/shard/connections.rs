@@ -348,8 +348,8 @@ impl Connections {
     /// All homes have answered a subscribe: its answer takes its place, and what waited behind it may go.
     pub fn finish_subscribe(&mut self, id: ConnId) -> Option<Staged> {
         let connection = self.get_mut(id)?;
-        let pending = connection.pending.take()?;
-        if let Some(waker) = connection.waiter.take() {
+        let mut pending = connection.pending.take()?;
+        if let Some(waker) = pending.waiter.take() {
             waker.wake();
         }
         self.hot[id.slot as usize].staging = false;

@@ -31,24 +31,49 @@ pub struct HttpWatch {
 #[derive(Default)]
 pub struct HttpWatches(Slab<Rc<HttpWatch>>);
 
-impl Context {
-    pub fn watch_http(&self, socket: &Rc<Socket>, deadline_ms: u64) -> (usize, Rc<HttpWatch>) {
+impl HttpWatch {
+    /// The peer has `ms` from now.
+    pub fn allow(&self, ctx: &Context, ms: u64) {
+        self.deadline_ms.set(ctx.now_ms() + ms);
+    }
+}
+
+/// A connection's place in the HTTP phase, which ends with it.
+pub struct Watched {
+    pub ctx: Rc<Context>,
+    key: usize,
+    pub watch: Rc<HttpWatch>,
+}
+
+impl Watched {
+    /// Gives the peer of `socket` `ms` from now.
+    pub fn new(ctx: &Rc<Context>, socket: &Rc<Socket>, ms: u64) -> Self {
         let watch = Rc::new(HttpWatch {
             socket: Rc::clone(socket),
-            deadline_ms: Cell::new(deadline_ms),
+            deadline_ms: Cell::new(ctx.now_ms() + ms),
             waiting_for_head: Cell::new(true),
             answered: Cell::new(false),
-            draining: Cell::new(self.draining.get()),
+            draining: Cell::new(ctx.draining.get()),
         });
-        let key = self.http.borrow_mut().0.insert(Rc::clone(&watch));
-        self.counters
-            .http_connections
-            .set(self.http.borrow().0.len() as u64);
-        (key, watch)
+        let key = ctx.http.borrow_mut().0.insert(Rc::clone(&watch));
+        ctx.count_http();
+        Self {
+            ctx: Rc::clone(ctx),
+            key,
+            watch,
+        }
     }
+}
 
-    pub fn unwatch_http(&self, key: usize) {
-        self.http.borrow_mut().0.remove(key);
+impl Drop for Watched {
+    fn drop(&mut self) {
+        self.ctx.http.borrow_mut().0.remove(self.key);
+        self.ctx.count_http();
+    }
+}
+
+impl Context {
+    fn count_http(&self) {
         self.counters
             .http_connections
             .set(self.http.borrow().0.len() as u64);

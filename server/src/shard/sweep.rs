@@ -1,5 +1,6 @@
 //! The shard's clockwork: one walk over all connections instead of a timer each.
 
+use std::num::NonZeroU64;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -75,8 +76,8 @@ fn sweep(shard: &mut Shard, config: &Config, frames: &Frames, now_ms: u64) {
         let Some((id, connection, _)) = shard.connections.at(slot) else {
             continue;
         };
-        if let Some((_, until_ms)) = connection.closing {
-            linger(shard, id, until_ms, now_ms);
+        if connection.closing.is_some() {
+            linger(shard, id, now_ms);
             continue;
         }
         let expires_ms = connection.session.expires_ms();
@@ -103,17 +104,13 @@ fn sweep(shard: &mut Shard, config: &Config, frames: &Frames, now_ms: u64) {
 }
 
 /// Gives a closing peer its time, and then ends the socket.
-fn linger(shard: &mut Shard, id: ConnId, until_ms: Option<u64>, now_ms: u64) {
+fn linger(shard: &mut Shard, id: ConnId, now_ms: u64) {
     let Some(connection) = shard.connections.get_mut(id) else {
         return;
     };
-    match until_ms {
-        None => {
-            if let Some((_, until_ms)) = &mut connection.closing {
-                *until_ms = Some(now_ms + LINGER_MS);
-            }
-        }
-        Some(until_ms) if now_ms >= until_ms => connection.socket.shutdown_both(),
+    match connection.closed_by_ms {
+        None => connection.closed_by_ms = NonZeroU64::new(now_ms + LINGER_MS),
+        Some(until_ms) if now_ms >= until_ms.get() => connection.socket.shutdown_both(),
         Some(_) => {}
     }
 }
