@@ -85,7 +85,10 @@ fn run(args: &Args) -> Result<(), String> {
                 let kind = kinds[(turn + round) % kinds.len()];
                 match measure(args, case, kind, seconds) {
                     Ok(report) => drop(measured.insert(kind, report)),
-                    Err(error) => eprintln!("  {kind:?}: {error}"),
+                    Err(error) => {
+                        eprintln!("  {kind:?}: {error}");
+                        outcome.not_measured(kind, error);
+                    }
                 }
             }
             outcome.add(case, measured);

@@ -20,8 +20,14 @@ pub struct Outcome {
     machine: String,
     rounds: usize,
     seconds: f64,
+    cores: usize,
     cases: BTreeMap<&'static str, Vec<Numbers>>,
+    /// Servers that could not be measured, and why.
+    missing: BTreeMap<Kind, String>,
 }
+
+/// Two shards and the load.
+const CORES_FOR_TWO_SHARDS: usize = 3;
 
 impl Outcome {
     pub fn new(rounds: usize, seconds: f64) -> Self {
@@ -29,7 +35,9 @@ impl Outcome {
             machine: machine(),
             rounds,
             seconds,
+            cores: std::thread::available_parallelism().map_or(1, usize::from),
             cases: BTreeMap::new(),
+            missing: BTreeMap::new(),
         }
     }
 
@@ -44,6 +52,11 @@ impl Outcome {
             })
             .collect();
         self.cases.entry(case.name).or_default().push(numbers);
+    }
+
+    /// Notes why a server is not in the tables: the first reason stands.
+    pub fn not_measured(&mut self, kind: Kind, why: String) {
+        self.missing.entry(kind).or_insert(why);
     }
 
     /// The median over all rounds.
@@ -118,7 +131,13 @@ impl Outcome {
         let mut out = String::from("\ngoals\n");
         for case in CASES {
             for goal in case.goals {
-                if let Some(reached) = self.reached(case, goal) {
+                if goal.of == Kind::HookcastTwo && self.cores < CORES_FOR_TWO_SHARDS {
+                    let _ = writeln!(
+                        out,
+                        "open   {:<14} two shards against one: the load needs a core of its own, and there are {}",
+                        case.name, self.cores
+                    );
+                } else if let Some(reached) = self.reached(case, goal) {
                     let _ = writeln!(out, "{}", describe(case, goal, reached));
                 }
             }
@@ -137,13 +156,16 @@ impl Outcome {
                 streams / sockets
             );
         }
+        for (kind, why) in &self.missing {
+            let _ = writeln!(out, "not measured: {}: {why}", kind.name());
+        }
         out
     }
 
     fn reached(&self, case: &Case, goal: &Goal) -> Option<f64> {
         match goal.against {
-            Some(against) => self.ratio(case.name, Kind::Hookcast, goal.metric, against),
-            None => self.median(case.name, Kind::Hookcast, goal.metric),
+            Some(against) => self.ratio(case.name, goal.of, goal.metric, against),
+            None => self.median(case.name, goal.of, goal.metric),
         }
     }
 

@@ -50,6 +50,7 @@ pub struct Server {
 const START: Duration = Duration::from_secs(10);
 const STOP: Duration = Duration::from_secs(5);
 const NCHAN: &str = "/usr/lib/nginx/modules/ngx_nchan_module.so";
+const MOSQUITTO: &str = "/usr/sbin/mosquitto";
 
 impl Server {
     pub fn start(kind: Kind, programs: &Path) -> Result<Self, String> {
@@ -104,8 +105,11 @@ impl Server {
                 command
             }
             Kind::Mosquitto => {
+                if !Path::new(MOSQUITTO).exists() {
+                    return Err("mosquitto is missing: apt-get install mosquitto".to_owned());
+                }
                 let path = configure(&directory, port, include_str!("../../../peers/mosquitto.conf"))?;
-                let mut command = Command::new("/usr/sbin/mosquitto");
+                let mut command = Command::new(MOSQUITTO);
                 command.arg("-c").arg(path);
                 command
             }
