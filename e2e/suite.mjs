@@ -18,7 +18,7 @@ const FLAGS = [
 	'--disable-component-update',
 	'--disable-sync',
 	// Pictures and scripts of other hosts fail at once instead of when a name server gives up.
-	'--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost',
+	'--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.*, EXCLUDE localhost',
 ];
 
 /** Debian's Chromium, headless, with an empty profile. */
