@@ -14,6 +14,7 @@ root=${DESTDIR:-}
 bin=$root/usr/bin/hookcast
 unit_dir=$root/usr/lib/systemd/system
 sysusers=$root/usr/lib/sysusers.d/hookcast.conf
+hand_over=$root/usr/lib/hookcast/hand-over
 config=$root/etc/hookcast/hookcast.toml
 data=$root/var/lib/hookcast
 
@@ -49,9 +50,12 @@ put() {
 
 install_all() {
     changed=no
-    put "$(program)" "$bin" 755 && changed=yes
-    put "$here/hookcast.service" "$unit_dir/hookcast.service" 644 && changed=yes
-    put "$here/hookcast.socket" "$unit_dir/hookcast.socket" 644 && changed=yes
+    unit=kept
+    put "$here/hand-over" "$hand_over" 755 && changed=yes
+    put "$here/hookcast.service" "$unit_dir/hookcast.service" 644 && changed=yes && unit=changed
+    put "$here/hookcast.socket" "$unit_dir/hookcast.socket" 644 && changed=yes && unit=changed
+    binary=kept
+    put "$(program)" "$bin" 755 && changed=yes && binary=changed
     put "$here/hookcast.sysusers" "$sysusers" 644 || true
     if [ -f "$config" ]; then
         say "kept $config"
@@ -68,9 +72,11 @@ install_all() {
     if booted; then
         systemctl daemon-reload
         if systemctl is-active --quiet hookcast.service; then
-            if [ "$changed" = yes ]; then
-                systemctl restart hookcast.service
-                say "restarted hookcast.service; open connections were told to come back"
+            if [ "$binary" = changed ]; then
+                "$hand_over" "$bin" "$config"
+            fi
+            if [ "$unit" = changed ]; then
+                say "the unit has changed: what is new in it counts from the next restart on (systemctl restart hookcast)"
             fi
         else
             systemctl enable --now hookcast.service
@@ -99,12 +105,13 @@ uninstall() {
     if booted; then
         systemctl disable --now hookcast.service hookcast.socket 2>/dev/null || true
     fi
-    for file in "$bin" "$unit_dir/hookcast.service" "$unit_dir/hookcast.socket" "$sysusers"; do
+    for file in "$bin" "$unit_dir/hookcast.service" "$unit_dir/hookcast.socket" "$sysusers" "$hand_over"; do
         if [ -e "$file" ]; then
             rm -f "$file"
             say "removed $file"
         fi
     done
+    rmdir "$(dirname "$hand_over")" 2>/dev/null || true
     if booted; then
         systemctl daemon-reload
     fi

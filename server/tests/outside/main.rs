@@ -16,6 +16,7 @@ mod hostile_tokens;
 mod limits;
 mod metrics;
 mod other_requests;
+mod packaged_hand_over;
 mod presence_leaves_with_its_socket;
 mod publish_batch;
 mod publish_refusals;

@@ -5,7 +5,8 @@ use crate::following_crowd::{Crowd, Gaps, Publishes, size};
 use crate::{options, with_site};
 use rustix::process::Signal;
 use serde_json::json;
-use testkit::{Process, until};
+use std::path::Path;
+use testkit::{Options, Process, Relay, until};
 
 const ROOMY: &str = "server.drain_ms = 1500\nrecovery.messages_max = 100000\nlimits.publishes_per_second = 0\n\
                      limits.connections_per_site_max = 0";
@@ -30,6 +31,72 @@ fn a_crowd_is_handed_over_twice_and_misses_nothing() {
         crowd.end();
     });
     assert_eq!(crowd.returns(), 2 * size(), "everyone was sent away once by each");
+    assert!(relay.stop().success());
+}
+
+const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// Another build: this one under another version of the same length.
+fn next_version() -> String {
+    let (front, last) = VERSION.split_at(VERSION.len() - 1);
+    let digit = last.parse::<u8>().expect("a version ends in a digit");
+    format!("{front}{}", (digit + 1) % 10)
+}
+
+/// Puts a build that calls itself `version` in the place of whatever is there, as a package does.
+fn install(at: &Path, version: &str) {
+    let mut build = std::fs::read(env!("CARGO_BIN_EXE_hookcast")).expect("the binary");
+    let mut from = 0;
+    while let Some(found) = build[from..]
+        .windows(VERSION.len())
+        .position(|bytes| bytes == VERSION.as_bytes())
+    {
+        from += found;
+        build[from..from + VERSION.len()].copy_from_slice(version.as_bytes());
+        from += VERSION.len();
+    }
+    let new = at.with_extension("new");
+    std::fs::write(&new, build).expect("a file");
+    let mode = std::fs::metadata(env!("CARGO_BIN_EXE_hookcast"))
+        .expect("the binary")
+        .permissions();
+    std::fs::set_permissions(&new, mode).expect("it runs");
+    std::fs::rename(new, at).expect("its place");
+}
+
+/// The version that serves, by its own account.
+fn serving(relay: &Relay) -> String {
+    let headers = [("Authorization", "Bearer metrics-token")];
+    let metrics = relay.request("GET", "/metrics", &headers, b"").text();
+    let told = metrics
+        .split("version=\"")
+        .nth(1)
+        .and_then(|rest| rest.split('"').next());
+    told.unwrap_or_else(|| panic!("no version in {metrics}"))
+        .to_owned()
+}
+
+#[test]
+fn a_crowd_is_handed_over_to_another_build_and_misses_nothing() {
+    let place = tempfile::tempdir().expect("a directory");
+    let binary = place.path().join("hookcast");
+    install(&binary, VERSION);
+    let options = Options::new(&binary)
+        .config(ROOMY)
+        .config("metrics.token = \"metrics-token\"");
+    let (mut relay, site) = with_site(options);
+    assert_eq!(serving(&relay), VERSION);
+    let crowd = Crowd::new(relay.address(), &site, Gaps::Never);
+    std::thread::scope(|scope| {
+        crowd.gather(scope, Publishes::Succeed);
+        crowd.let_pass(10);
+        install(&binary, &next_version());
+        ended(&mut relay.upgrade());
+        crowd.let_pass(10);
+        crowd.end();
+    });
+    assert_eq!(crowd.returns(), size(), "everyone was sent away once");
+    assert_eq!(serving(&relay), next_version());
     assert!(relay.stop().success());
 }
 

@@ -18,6 +18,7 @@ pub fn tarball(release: &Release, scratch: &Path) -> Result<PathBuf> {
     ] {
         stage::copy(Path::new("systemd").join(file), &root.join(file), 0o644)?;
     }
+    stage::copy("systemd/hand-over", &root.join("hand-over"), 0o755)?;
     stage::copy("systemd/install.sh", &root.join("install.sh"), 0o755)?;
     stage::copy("LICENSE-MIT", &root.join("LICENSE-MIT"), 0o644)?;
     stage::copy("LICENSE-APACHE", &root.join("LICENSE-APACHE"), 0o644)?;

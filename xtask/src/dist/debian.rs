@@ -25,6 +25,11 @@ pub fn write(release: &Release, root: &Path) -> Result<PathBuf> {
         &root.join("usr/lib/sysusers.d/hookcast.conf"),
         0o644,
     )?;
+    stage::copy(
+        "systemd/hand-over",
+        &root.join("usr/lib/hookcast/hand-over"),
+        0o755,
+    )?;
     stage::copy("systemd/hookcast.toml", &root.join(CONFIGURATION), 0o644)?;
     stage::manual(release, &root.join("usr/share/man/man1"))?;
     stage::completions(release, &root.join("usr/share"))?;
