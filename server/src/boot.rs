@@ -32,7 +32,7 @@ use crate::shard::drain::Next;
 use crate::shard::run::{self, Driver, Listeners};
 use crate::shard::{Context, Parts, Shard, Shards, ShardsBusy, context};
 use crate::store::{StoreHandle, TakenUp, site_defaults};
-use crate::tls::Tls;
+use crate::tls::{Retirement, Tls};
 use crate::upgrade::{self, Inheritance, InheritanceError, Predecessor, Stage};
 use crate::wake::{self, Wake, WakeReceiver};
 
@@ -167,7 +167,8 @@ impl Relay {
         states.reverse();
         let started_unix_ms = clock::unix_ms();
         let facts = facts(&driver, count, started_unix_ms);
-        let insight = Insight::new(facts, Arc::new(ShardSource(shards.clone())));
+        let seen = tls.as_ref().map(|tls| Arc::clone(&tls.state));
+        let insight = Insight::new(facts, seen, Arc::new(ShardSource(shards.clone())));
         let admin = Arc::new(Admin::new(store.clone(), Arc::clone(&insight))?);
         let mut threads = Vec::new();
         let parts = Mesh::between(&wakes)
@@ -190,7 +191,7 @@ impl Relay {
                 admin: Arc::clone(&admin),
                 shards: shards.clone(),
                 counters: Arc::clone(shards.counters(id)),
-                tls: tls.as_ref().map(|tls| Arc::clone(&tls.health)),
+                tls: tls.as_ref().map(|tls| Arc::clone(&tls.state)),
                 config: Arc::new(config.clone()),
             };
             let listeners = Listeners {
@@ -270,9 +271,13 @@ impl Relay {
                     reload(&mut self.config, &self.store, &self.shards, &reload_log);
                     let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
                 }
-                SIGUSR2 => self
-                    .succession
-                    .begin(&self.config, &self.shards, &self.store, &self.admin),
+                SIGUSR2 => self.succession.begin(
+                    &self.config,
+                    &self.shards,
+                    &self.store,
+                    &self.admin,
+                    self.tls.as_ref().map(Tls::retirement),
+                ),
                 _ if !stopping && self.succession.stage.stop() => {
                     stopping = true;
                     tracing::info!("another process has taken over: this one ends with its connections");
@@ -314,7 +319,14 @@ impl Relay {
 
 impl Succession {
     /// Starts the binary anew and hands everything to it, on a thread of its own.
-    fn begin(&self, config: &Config, shards: &Shards, store: &StoreHandle, admin: &Arc<Admin>) {
+    fn begin(
+        &self,
+        config: &Config,
+        shards: &Shards,
+        store: &StoreHandle,
+        admin: &Arc<Admin>,
+        certificates: Option<Retirement>,
+    ) {
         if !self.stage.begin() {
             tracing::warn!("no upgrade begins: one is under way, or the relay stops");
             return;
@@ -343,6 +355,9 @@ impl Succession {
                             "another process serves; this one closes its connections and ends"
                         );
                         insight.close();
+                        if let Some(certificates) = certificates {
+                            certificates.begin();
+                        }
                     }
                     Err(reason) => tracing::error!("not upgraded, and serving as before: {reason}"),
                 });

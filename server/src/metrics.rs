@@ -54,7 +54,7 @@ pub fn alone(ctx: &Context, request: &Request) -> Routed {
     router::only(request, &[Method::GET]).unwrap_or_else(|| open(ctx).into())
 }
 
-pub fn render(shards: &Shards, driver: &Driver, tls: Option<&Arc<tls::Health>>) -> String {
+pub fn render(shards: &Shards, driver: &Driver, tls: Option<&Arc<tls::State>>) -> String {
     let mut registry = Registry::default();
     registry.register_collector(Box::new(Relay {
         shards: shards.clone(),
@@ -70,7 +70,7 @@ pub fn render(shards: &Shards, driver: &Driver, tls: Option<&Arc<tls::Health>>) 
 struct Relay {
     shards: Shards,
     driver: Driver,
-    tls: Option<Arc<tls::Health>>,
+    tls: Option<Arc<tls::State>>,
 }
 
 impl fmt::Debug for Relay {
@@ -242,14 +242,15 @@ impl Relay {
     }
 
     fn encode_certificate(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
-        let Some(health) = &self.tls else { return Ok(()) };
-        if let Some(expires_s) = health.expires_s() {
-            let name = "hookcast_certificate_expires_seconds";
-            let help = "When the TLS certificate in use ends, in seconds of the Unix clock";
-            encoder
-                .encode_descriptor(name, help, None, MetricType::Gauge)?
-                .encode_gauge(&(expires_s as i64))?;
-        }
+        let Some(tls) = &self.tls else { return Ok(()) };
+        let health = &tls.health;
+        let name = "hookcast_certificate_expires_seconds";
+        let help =
+            "When the TLS certificate in use ends, in seconds of the Unix clock; 0 while there is none";
+        let expires_s = health.validity().map_or(0, |validity| validity.expires_s);
+        encoder
+            .encode_descriptor(name, help, None, MetricType::Gauge)?
+            .encode_gauge(&(expires_s as i64))?;
         let counters = [
             (
                 "hookcast_certificate_replacements",

@@ -37,6 +37,9 @@ impl From<Response> for Routed {
 /// Answers one request. A path under the base path is served as if it stood at the root; the bare path is served too,
 /// for proxies that strip their prefix.
 pub async fn route(ctx: &Rc<Context>, mut request: Request) -> Routed {
+    if let Some(answer) = proof(ctx, &request) {
+        return answer;
+    }
     let config = ctx.config();
     if let Some(stripped) = config.server.base_path.strip(request.head.uri.path()) {
         let query = request
@@ -82,6 +85,19 @@ pub async fn route(ctx: &Rc<Context>, mut request: Request) -> Routed {
         }
         _ => not_found().into(),
     }
+}
+
+/// What a certificate authority asks for to see that a name is ours (HTTP-01): by that name, at the root, and as long as
+/// an order is open.
+fn proof(ctx: &Context, request: &Request) -> Option<Routed> {
+    let proofs = &ctx.tls.as_ref()?.certificates.challenges;
+    let answer = proofs.answer(request.path())?;
+    Some(only(request, &[Method::GET, Method::HEAD]).unwrap_or_else(|| {
+        let mut response = Response::new(full(answer.to_string()));
+        let kind = HeaderValue::from_static("application/octet-stream");
+        response.headers_mut().insert(header::CONTENT_TYPE, kind);
+        response.into()
+    }))
 }
 
 /// A refusal for every method but these.

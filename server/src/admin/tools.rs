@@ -148,6 +148,7 @@ pub async fn doctor(call: &Call<'_>) -> Result<Answer, Failure> {
     });
     let facts = admin.insight.relay();
     let driver = Some((facts.driver.clone(), facts.driver_reason.clone()));
+    let certificate_problem = admin.insight.tls().and_then(|tls| tls.health.problem());
     let now_ms = call.now_ms();
     let (reply, report) = oneshot::channel();
     thread::Builder::new()
@@ -157,6 +158,7 @@ pub async fn doctor(call: &Call<'_>) -> Result<Answer, Failure> {
                 &Inside {
                     config: &config,
                     driver,
+                    certificate_problem,
                     now_ms,
                 },
                 outside.as_ref(),

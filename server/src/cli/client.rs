@@ -105,21 +105,22 @@ impl Target {
         format!("{scheme}://{}{}", self.authority(), self.path(path_and_query))
     }
 
-    /// A connection whose reads and writes wait for `timeout` at most.
+    /// A connection to the relay whose reads and writes wait for `timeout` at most.
     pub fn connect(&self, timeout: Duration) -> Result<Stream, CliError> {
-        let failed = |e: io::Error| {
+        self.dial(timeout).map_err(|e| {
             let advice = match e.kind() {
                 io::ErrorKind::ConnectionRefused => ": is the relay running there (`hookcast serve`)?",
                 _ => "",
             };
             CliError::failed(format!("cannot connect to {}: {e}{advice}", self.authority()))
-        };
+        })
+    }
+
+    /// The same, to whatever is there.
+    pub fn dial(&self, timeout: Duration) -> io::Result<Stream> {
         let mut last = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
         let mut connected = None;
-        for address in (self.host.as_str(), self.port)
-            .to_socket_addrs()
-            .map_err(failed)?
-        {
+        for address in (self.host.as_str(), self.port).to_socket_addrs()? {
             match TcpStream::connect_timeout(&address, CONNECT_TIMEOUT) {
                 Ok(socket) => {
                     connected = Some(socket);
@@ -128,24 +129,24 @@ impl Target {
                 Err(e) => last = e,
             }
         }
-        let socket = connected.ok_or_else(|| failed(last))?;
-        socket.set_nodelay(true).map_err(failed)?;
-        socket.set_read_timeout(Some(timeout)).map_err(failed)?;
-        socket.set_write_timeout(Some(CONNECT_TIMEOUT)).map_err(failed)?;
+        let socket = connected.ok_or(last)?;
+        socket.set_nodelay(true)?;
+        socket.set_read_timeout(Some(timeout))?;
+        socket.set_write_timeout(Some(CONNECT_TIMEOUT))?;
         if !self.secure {
             return Ok(Stream::Plain(socket));
         }
         let name = ServerName::try_from(self.host.clone())
-            .map_err(|_| CliError::failed(format!("{} cannot have a certificate", self.host)))?;
-        let session = ClientConnection::new(tls_config()?, name).map_err(CliError::failed)?;
+            .map_err(|_| io::Error::other(format!("{} cannot have a certificate", self.host)))?;
+        let session = ClientConnection::new(tls_config()?, name).map_err(io::Error::other)?;
         let mut stream = StreamOwned::new(session, socket);
         while stream.conn.is_handshaking() {
-            stream.conn.complete_io(&mut stream.sock).map_err(failed)?;
+            stream.conn.complete_io(&mut stream.sock)?;
         }
         Ok(Stream::Tls(Box::new(stream)))
     }
 
-    /// One request and the head of its answer.
+    /// One request to the relay, and the head of its answer.
     pub fn request(
         &self,
         method: &str,
@@ -154,7 +155,20 @@ impl Target {
         body: &[u8],
         timeout: Duration,
     ) -> Result<Answer, CliError> {
-        let mut stream = self.connect(timeout)?;
+        let stream = self.connect(timeout)?;
+        self.request_over(stream, method, path_and_query, headers, body)
+            .map_err(|e| CliError::failed(format!("no answer from {}: {e}", self.authority())))
+    }
+
+    /// The same, over a connection that is there.
+    pub fn request_over(
+        &self,
+        mut stream: Stream,
+        method: &str,
+        path_and_query: &str,
+        headers: &[(&str, &str)],
+        body: &[u8],
+    ) -> io::Result<Answer> {
         let mut head = format!(
             "{method} {} HTTP/1.1\r\nHost: {}\r\nUser-Agent: hookcast/{}\r\nConnection: close\r\n",
             self.path(path_and_query),
@@ -164,31 +178,30 @@ impl Target {
         for (name, value) in headers {
             head.push_str(&format!("{name}: {value}\r\n"));
         }
-        if method != "GET" {
+        if !matches!(method, "GET" | "HEAD") {
             head.push_str(&format!("Content-Length: {}\r\n", body.len()));
         }
         head.push_str("\r\n");
-        let lost = |e: io::Error| CliError::failed(format!("no answer from {}: {e}", self.authority()));
-        stream.write_all(head.as_bytes()).map_err(lost)?;
-        stream.write_all(body).map_err(lost)?;
-        stream.flush().map_err(lost)?;
-        Answer::read(stream).map_err(lost)
+        stream.write_all(head.as_bytes())?;
+        stream.write_all(body)?;
+        stream.flush()?;
+        Answer::read(stream)
     }
 }
 
 /// The machine's own certificates, so that a private authority works here as in every other program.
-fn tls_config() -> Result<Arc<ClientConfig>, CliError> {
+fn tls_config() -> io::Result<Arc<ClientConfig>> {
     let mut roots = RootCertStore::empty();
     let found = rustls_native_certs::load_native_certs();
     roots.add_parsable_certificates(found.certs);
     if roots.is_empty() {
-        return Err(CliError::failed(
+        return Err(io::Error::other(
             "no certificate authorities on this machine: install ca-certificates",
         ));
     }
     let config = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
         .with_safe_default_protocol_versions()
-        .map_err(CliError::failed)?
+        .map_err(io::Error::other)?
         .with_root_certificates(roots)
         .with_no_client_auth();
     Ok(Arc::new(config))
@@ -201,6 +214,14 @@ pub enum Stream {
 }
 
 impl Stream {
+    /// The other side's own certificate, in DER.
+    pub fn certificate(&self) -> Option<Vec<u8>> {
+        match self {
+            Stream::Plain(_) => None,
+            Stream::Tls(stream) => Some(stream.conn.peer_certificates()?.first()?.to_vec()),
+        }
+    }
+
     pub fn set_read_timeout(&self, timeout: Duration) -> io::Result<()> {
         match self {
             Stream::Plain(socket) => socket.set_read_timeout(Some(timeout)),

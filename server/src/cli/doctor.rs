@@ -69,6 +69,7 @@ impl Args {
             &Inside {
                 config: &config,
                 driver: None,
+                certificate_problem: None,
                 now_ms,
             },
             outside.as_ref(),

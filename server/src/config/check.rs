@@ -1,6 +1,12 @@
 //! What one setting's own type cannot see: ranges, and settings that contradict each other.
 
+use std::net::SocketAddr;
+
 use super::settings::Sections;
+use super::value::{AcmeChallenge, AcmeDirectory, DomainName};
+
+/// Names in one certificate: what Let's Encrypt allows.
+const DOMAINS_MAX: usize = 100;
 
 /// The framing that a message gains on its way into an outbox: the frame's header, and the JSON around `data` with
 /// the longest names.
@@ -52,6 +58,7 @@ pub fn problems(s: &Sections) -> Vec<String> {
     at_least("limits.outbox_frames_max", s.limits.outbox_frames_max as u64, 1);
     at_least("admin.session_idle_ms", s.admin.session_idle_ms, 1000);
     at_least("tls.reload_interval_ms", s.tls.reload_interval_ms, 50);
+    at_least("tls.acme_retry_ms", s.tls.acme_retry_ms, 50);
     for (key, rate, burst_key, burst) in [
         (
             "publishes_per_second",
@@ -111,11 +118,23 @@ fn tls(s: &Sections, problems: &mut Vec<String>) {
     if s.tls.certificate.is_some() != s.tls.key.is_some() {
         problems.push("`tls.certificate` and `tls.key` go together: set both or none".to_owned());
     }
-    if listens && !has_file {
-        problems
-            .push("`tls.listen` is set, but no certificate: set `tls.certificate` and `tls.key`".to_owned());
+    let orders = !s.tls.acme_domains.is_empty();
+    if listens && !has_file && !orders {
+        problems.push(
+            "`tls.listen` is set, but no certificate: set `tls.acme_domains`, or `tls.certificate` and `tls.key`"
+                .to_owned(),
+        );
     }
-    if !listens && has_file {
+    if has_file && orders {
+        problems.push(
+            "a certificate comes either from files (`tls.certificate`, `tls.key`) or from an authority (`tls.acme_domains`): leave one out"
+                .to_owned(),
+        );
+    }
+    if orders {
+        acme(s, problems);
+    }
+    if !listens && (has_file || orders) {
         problems.push(
             "a certificate is set, but `tls.listen` is empty: name an address such as 0.0.0.0:443".to_owned(),
         );
@@ -133,6 +152,56 @@ fn tls(s: &Sections, problems: &mut Vec<String>) {
             }
             taken.push(*address);
         }
+    }
+}
+
+fn acme(s: &Sections, problems: &mut Vec<String>) {
+    let names = || s.tls.acme_domains.iter().map(DomainName::as_str);
+    if !s.tls.acme_terms_agreed {
+        problems.push(
+            "`tls.acme_domains` is set: read the authority's terms of service (Let's Encrypt: https://letsencrypt.org/repository/) and set `tls.acme_terms_agreed` to true"
+                .to_owned(),
+        );
+    }
+    if names().count() > DOMAINS_MAX {
+        problems.push(format!("`tls.acme_domains` holds {DOMAINS_MAX} names at most"));
+    }
+    for (at, name) in names().enumerate() {
+        if names().take(at).any(|other| other == name) {
+            problems.push(format!("`tls.acme_domains` names {name} twice"));
+        }
+        let is_public = !matches!(s.tls.acme_directory, AcmeDirectory::Own(_));
+        if is_public && !name.contains('.') {
+            problems.push(format!(
+                "`tls.acme_domains`: Let's Encrypt gives no certificate for `{name}`: use the name that the Internet knows this machine by"
+            ));
+        }
+    }
+    if s.tls.acme_email.as_ref().is_some_and(|email| {
+        let parts = email.split_once('@');
+        parts.is_none_or(|(who, whose)| who.is_empty() || !whose.contains('.'))
+            || email.contains(char::is_whitespace)
+    }) {
+        problems.push("`tls.acme_email` is no e-mail address, such as you@example.com".to_owned());
+    }
+}
+
+/// An authority asks on one port only, from far away.
+fn unreachable(s: &Sections, warnings: &mut Vec<String>) {
+    let (challenge, setting, port, addresses) = match s.tls.acme_challenge {
+        AcmeChallenge::TlsAlpn01 => ("tls-alpn-01", "tls.listen", 443, &s.tls.listen),
+        AcmeChallenge::Http01 => ("http-01", "server.listen", 80, &s.server.listen),
+    };
+    let on_port = || addresses.iter().filter(|address| address.port() == port);
+    let is_local = |address: &SocketAddr| address.ip().is_loopback();
+    if on_port().next().is_none() {
+        warnings.push(format!(
+            "`tls.acme_challenge` is {challenge}, and no address of `{setting}` has port {port}: the authority asks there and nowhere else, so something has to pass port {port} of your names on to the relay"
+        ));
+    } else if on_port().all(is_local) {
+        warnings.push(format!(
+            "`tls.acme_challenge` is {challenge}, and `{setting}` has port {port} on loopback only: the authority cannot ask there; use 0.0.0.0:{port}"
+        ));
     }
 }
 
@@ -161,6 +230,15 @@ pub fn warnings(s: &Sections) -> Vec<String> {
             "`session.ping_interval_ms` is 45 s or more: the WordPress plugin drops a socket that is silent for 45 s"
                 .to_owned(),
         );
+    }
+    if !s.tls.acme_domains.is_empty() {
+        unreachable(s, &mut warnings);
+        if s.tls.acme_directory == AcmeDirectory::Staging {
+            warnings.push(
+                "`tls.acme_directory` is staging: its certificates are for trials, and browsers don't trust them"
+                    .to_owned(),
+            );
+        }
     }
     if s.server.trusted_proxies.iter().any(|net| net.prefix_len() == 0) {
         warnings.push(

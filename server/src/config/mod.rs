@@ -18,7 +18,7 @@ pub use settings::{
     Setting, Tls,
 };
 pub use sources::Sources;
-pub use value::{BasePath, Driver, LogFormat, PublicUrl, Secret};
+pub use value::{AcmeChallenge, AcmeDirectory, BasePath, DomainName, Driver, LogFormat, PublicUrl, Secret};
 
 /// The effective settings; reads like its sections: `config.limits.message_bytes_max`.
 #[derive(Clone, Debug, Default)]
@@ -192,6 +192,71 @@ mod tests {
         ] {
             assert!(!printed.contains("sesame"), "{printed}");
         }
+    }
+
+    #[test]
+    fn a_certificate_is_ordered_for_names_and_with_the_terms_agreed_to() {
+        let tls = |lines: &str| config(&format!("[tls]\nlisten = ['0.0.0.0:443']\n{lines}"));
+        let good =
+            tls("acme_domains = ['Relay.Example', 'bücher.example']\nacme_terms_agreed = true").unwrap();
+        assert!(good.warnings().is_empty(), "{:?}", good.warnings());
+        let names: Vec<_> = good.tls.acme_domains.iter().map(DomainName::as_str).collect();
+        assert_eq!(names, ["relay.example", "xn--bcher-kva.example"]);
+        for (lines, why) in [
+            ("acme_domains = ['relay.example']", "tls.acme_terms_agreed"),
+            (
+                "acme_domains = ['192.0.2.1']\nacme_terms_agreed = true",
+                "not an address",
+            ),
+            (
+                "acme_domains = ['*.relay.example']\nacme_terms_agreed = true",
+                "`*`",
+            ),
+            (
+                "acme_domains = ['https://relay.example']\nacme_terms_agreed = true",
+                "name",
+            ),
+            ("acme_domains = ['relay']\nacme_terms_agreed = true", "`relay`"),
+            (
+                "acme_domains = ['r.example', 'R.example']\nacme_terms_agreed = true",
+                "twice",
+            ),
+            (
+                "acme_domains = ['r.example']\nacme_terms_agreed = true\nacme_email = 'me'",
+                "tls.acme_email",
+            ),
+            (
+                "acme_domains = ['r.example']\nacme_terms_agreed = true\ncertificate = 'c'\nkey = 'k'",
+                "either",
+            ),
+            ("acme_directory = 'http://ca.example/dir'", "https"),
+            ("acme_directory = 'prod'", "`staging`"),
+        ] {
+            let refused = tls(lines).unwrap_err().to_string();
+            assert!(refused.contains(why), "{why}: {refused}");
+        }
+        let refused = config("[tls]\nacme_domains = ['r.example']\nacme_terms_agreed = true").unwrap_err();
+        assert!(refused.to_string().contains("`tls.listen` is empty"), "{refused}");
+    }
+
+    #[test]
+    fn ports_that_an_authority_cannot_ask_on_are_warned_about() {
+        let warnings = |lines: &str| {
+            let acme = "acme_domains = ['relay.example']\nacme_terms_agreed = true";
+            let config = config(&format!("{lines}\n{acme}")).unwrap();
+            config.warnings().join("\n")
+        };
+        let other_port = warnings("[tls]\nlisten = ['0.0.0.0:8443']");
+        assert!(other_port.contains("port 443"), "{other_port}");
+        let loopback = warnings("[tls]\nlisten = ['127.0.0.1:443']");
+        assert!(loopback.contains("loopback"), "{loopback}");
+        let no_plain = warnings("[tls]\nlisten = ['0.0.0.0:443']\nacme_challenge = 'http-01'");
+        assert!(no_plain.contains("port 80"), "{no_plain}");
+        let plain =
+            "[server]\nlisten = ['0.0.0.0:80']\n[tls]\nlisten = ['0.0.0.0:443']\nacme_challenge = 'http-01'";
+        assert_eq!(warnings(plain), "");
+        let staging = warnings("[tls]\nlisten = ['0.0.0.0:443']\nacme_directory = 'staging'");
+        assert!(staging.contains("don't trust"), "{staging}");
     }
 
     #[test]

@@ -8,7 +8,10 @@ use std::path::PathBuf;
 
 use ipnet::IpNet;
 
-use super::value::{BasePath, Driver, LogFormat, PublicUrl, Raw, Secret, Secrets, Setter};
+use super::value::{
+    AcmeChallenge, AcmeDirectory, BasePath, DomainName, Driver, LogFormat, PublicUrl, Raw, Secret, Secrets,
+    Setter,
+};
 
 /// When a changed setting takes effect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -229,6 +232,22 @@ settings! {
         key: Option<PathBuf> = "", Restart;
         /// Time between two looks at the files.
         reload_interval_ms: u64 = "5000", Restart;
+        /// Names to get a certificate for, in place of the files: the relay orders and renews it by itself, from Let's Encrypt
+        /// or another authority that speaks ACME. The first one is the certificate's own.
+        acme_domains: Vec<DomainName> = "", Restart;
+        /// That you agree to the authority's terms of service, which an order needs. Let's Encrypt's are at
+        /// https://letsencrypt.org/repository/.
+        acme_terms_agreed: bool = "false", Restart;
+        /// Where the authority may write to about the certificates. Not needed.
+        acme_email: Option<String> = "", Restart;
+        /// The authority: `production` (Let's Encrypt), `staging` (Let's Encrypt's for trials, which browsers don't trust), or
+        /// the https address of an ACME directory.
+        acme_directory: AcmeDirectory = "production", Restart;
+        /// How the authority sees that the names are yours: `tls-alpn-01` asks on port 443, which has to reach `tls.listen`;
+        /// `http-01` asks on port 80, which has to reach `server.listen`.
+        acme_challenge: AcmeChallenge = "tls-alpn-01", Restart;
+        /// Time until a failed order is tried again. Each further failure doubles it, up to six hours.
+        acme_retry_ms: u64 = "300000", Restart;
     }
 
     /// Numbers for Prometheus at `/metrics`.

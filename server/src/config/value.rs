@@ -161,6 +161,25 @@ macro_rules! integers {
 
 integers!(u16 u32 u64 usize);
 
+impl Setter for bool {
+    const KIND: &'static str = "boolean";
+
+    fn from_raw(raw: &Raw) -> Result<Self, String> {
+        match raw {
+            Raw::Boolean(value) => Ok(*value),
+            Raw::Text(text) => text
+                .trim()
+                .parse()
+                .map_err(|_| format!("expects `true` or `false`, not `{text}`")),
+            other => Err(format!("must be of type boolean, not {}", other.kind())),
+        }
+    }
+
+    fn to_raw(&self, _: Secrets) -> Raw {
+        Raw::Boolean(*self)
+    }
+}
+
 impl Scalar for String {
     const KIND: &'static str = "text";
     const LIST_KIND: &'static str = "list of texts";
@@ -303,6 +322,99 @@ impl Scalar for PublicUrl {
     }
 }
 
+/// A host's name as DNS and certificates spell it: lower case, other scripts in punycode. No address, no wildcard.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DomainName(String);
+
+impl DomainName {
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Scalar for DomainName {
+    const KIND: &'static str = "name";
+    const LIST_KIND: &'static str = "list of names";
+
+    fn from_text(text: &str) -> Result<Self, String> {
+        if text.contains('*') {
+            return Err(format!(
+                "expects whole names: `*`, as in `{text}`, needs a proof by DNS, which the relay can't give"
+            ));
+        }
+        let label = |label: &str| {
+            let plain = |b: u8| b.is_ascii_alphanumeric() || b == b'-';
+            (1..=63).contains(&label.len())
+                && label.bytes().all(plain)
+                && !label.starts_with('-')
+                && !label.ends_with('-')
+        };
+        match url::Host::parse(text) {
+            Ok(url::Host::Domain(name)) if name.len() <= 253 && name.split('.').all(label) => {
+                Ok(DomainName(name))
+            }
+            Ok(url::Host::Ipv4(_) | url::Host::Ipv6(_)) => {
+                Err(format!("expects a name and not an address, such as `{text}`"))
+            }
+            _ => Err(format!("expects a name such as relay.example, not `{text}`")),
+        }
+    }
+
+    fn to_text(&self) -> String {
+        self.0.clone()
+    }
+}
+
+/// Where an authority that speaks ACME tells its addresses (RFC 8555, section 7.1.1).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AcmeDirectory {
+    Production,
+    Staging,
+    /// Somebody else's, or one's own.
+    Own(String),
+}
+
+impl AcmeDirectory {
+    pub fn url(&self) -> &str {
+        match self {
+            Self::Production => "https://acme-v02.api.letsencrypt.org/directory",
+            Self::Staging => "https://acme-staging-v02.api.letsencrypt.org/directory",
+            Self::Own(url) => url,
+        }
+    }
+}
+
+impl Scalar for AcmeDirectory {
+    const KIND: &'static str = "`production`, `staging` or an https address";
+
+    fn from_text(text: &str) -> Result<Self, String> {
+        match text {
+            "production" => return Ok(Self::Production),
+            "staging" => return Ok(Self::Staging),
+            _ => {}
+        }
+        match url::Url::parse(text) {
+            Ok(url)
+                if url.scheme() == "https"
+                    && url.has_host()
+                    && url.username().is_empty()
+                    && url.password().is_none() =>
+            {
+                Ok(Self::Own(url.to_string()))
+            }
+            _ => Err(format!("expects {}, not `{text}`", <Self as Scalar>::KIND)),
+        }
+    }
+
+    fn to_text(&self) -> String {
+        match self {
+            Self::Production => "production".to_owned(),
+            Self::Staging => "staging".to_owned(),
+            Self::Own(url) => url.clone(),
+        }
+    }
+}
+
 /// Text that no log and no printed configuration shows.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(String);
@@ -358,6 +470,11 @@ macro_rules! choices {
 choices! {
     /// How the kernel is asked for I/O.
     Driver { Auto = "auto", IoUring = "io_uring", Epoll = "epoll" }
+}
+
+choices! {
+    /// How an authority sees whose a name is (RFC 8555, section 8.3, and RFC 8737).
+    AcmeChallenge { TlsAlpn01 = "tls-alpn-01", Http01 = "http-01" }
 }
 
 choices! {

@@ -20,6 +20,7 @@ use crate::listener::Serves;
 use crate::router;
 use crate::shard::Context;
 use crate::shard::http_watch::Watched;
+use crate::tls;
 
 /// Browsers send about fifteen.
 const HEADERS_MAX: usize = 32;
@@ -55,6 +56,11 @@ pub async fn serve(ctx: Rc<Context>, socket: Rc<Socket>, direct: IpAddr, serves:
 /// Whether the TLS handshake succeeded. It ends when its socket does, and the watch ends that in time.
 async fn handshake(ctx: &Context, socket: &Socket, peer: IpAddr) -> bool {
     match socket.handshake().await {
+        // A certificate authority has seen what it wanted, and nothing else is said (RFC 8737, section 3).
+        Ok(()) if socket.has_agreed_on(tls::ACME_TLS) => {
+            socket.shutdown_write();
+            false
+        }
         Ok(()) => {
             ctx.counters.tls_handshakes.increment();
             true

@@ -62,6 +62,12 @@ impl Socket {
         self.tls.is_some()
     }
 
+    /// Whether the handshake chose this protocol (ALPN).
+    pub fn has_agreed_on(&self, protocol: &[u8]) -> bool {
+        let tls = self.tls.as_ref();
+        tls.is_some_and(|tls| tls.borrow().alpn_protocol() == Some(protocol))
+    }
+
     pub fn raw_fd(&self) -> RawFd {
         self.stream.as_raw_fd()
     }

@@ -1,14 +1,16 @@
 //! What can be seen on the relay's own machine.
 
 use std::os::unix::fs::PermissionsExt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use hookcast_api::tools::Check;
 use rustix::process::{Resource, getrlimit};
 
-use super::{failed, ok, warning};
+use super::{failed, ok, shown, warning};
 use crate::cli::Target;
 use crate::config::{Config, Driver};
+use crate::tls::Problem;
 
 /// What a small site's relay needs; a large one's log says when it is not enough.
 const DESCRIPTORS_MIN: u64 = 4_096;
@@ -21,19 +23,24 @@ pub struct Inside<'a> {
     pub config: &'a Config,
     /// The driver of the relay that runs, and why it is not io_uring; `None` outside of it.
     pub driver: Option<(String, Option<String>)>,
+    /// Why the relay that runs could not get or use a certificate the last time; `None` outside of it.
+    pub certificate_problem: Option<Arc<Problem>>,
     pub now_ms: u64,
 }
 
 impl Inside<'_> {
     pub fn checks(&self) -> Vec<Check> {
-        vec![
+        let mut checks = vec![
             self.driver(),
             descriptors(),
             self.memlock(),
             self.clock(),
             self.data_dir(),
             self.listener(),
-        ]
+        ];
+        let problem = self.certificate_problem.as_deref();
+        checks.extend(shown::check(self.config, problem, self.now_ms / 1000));
+        checks
     }
 
     fn driver(&self) -> Check {

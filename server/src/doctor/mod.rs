@@ -4,6 +4,7 @@
 
 mod inside;
 mod outside;
+mod shown;
 
 use hookcast_api::tools::{Check, CheckStatus, DoctorReport};
 

@@ -13,6 +13,7 @@ use super::{failed, ok, skipped, warning};
 use crate::cli::{Stream, Target};
 use crate::clock;
 use crate::site::{Claims, Site, mint, signature_hex};
+use crate::tls;
 
 const TIMEOUT: Duration = Duration::from_secs(10);
 /// A proxy that holds a stream back does so for its buffer's worth, which is never in this time.
@@ -104,8 +105,9 @@ impl Outside {
 
     /// The certificate, the path prefix and the clock, all from one answer.
     fn health(&self) -> Result<Vec<Check>, Check> {
-        if let Err(error) = self.target.connect(TIMEOUT) {
-            let error = text(&error);
+        let connected = self.target.connect(TIMEOUT);
+        if let Err(error) = &connected {
+            let error = text(error);
             let about_tls =
                 self.target.is_secure() && !error.contains("refused") && !error.contains("timed out");
             return Err(match about_tls {
@@ -122,7 +124,7 @@ impl Outside {
             });
         }
         let mut checks = vec![match self.target.is_secure() {
-            true => ok("certificate", "valid for this name, and trusted"),
+            true => held(connected.ok().and_then(|stream| stream.certificate())),
             false => warning(
                 "certificate",
                 "plain http: tokens and messages can be read on their way",
@@ -425,6 +427,29 @@ fn would_block(error: &std::io::Error) -> bool {
         error.kind(),
         std::io::ErrorKind::WouldBlock | std::io::ErrorKind::TimedOut
     )
+}
+
+/// A certificate that was trusted, by how long it is so.
+fn held(der: Option<Vec<u8>>) -> Check {
+    let now_s = clock::unix_ms() / 1000;
+    let validity = der
+        .and_then(|der| tls::read(&der).ok())
+        .map(|(validity, _)| validity);
+    let Some(validity) = validity else {
+        return ok("certificate", "valid for this name, and trusted");
+    };
+    let left = tls::span(validity.expires_s.saturating_sub(now_s));
+    match validity.stage(now_s) {
+        tls::Stage::EndsSoon | tls::Stage::EndsAtOnce => warning(
+            "certificate",
+            format!("valid for this name, and trusted, for {left} only"),
+            "Renew it: whatever does so by itself should have done it by now.",
+        ),
+        _ => ok(
+            "certificate",
+            format!("valid for this name, and trusted, for {left}"),
+        ),
+    }
 }
 
 fn no_site(id: &str) -> Check {

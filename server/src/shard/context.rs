@@ -41,8 +41,8 @@ pub struct Context {
     pub admin: Arc<Admin>,
     pub shards: Shards,
     pub counters: Arc<ShardCounters>,
-    /// How its certificate is doing, where the relay itself speaks TLS.
-    pub tls: Option<Arc<tls::Health>>,
+    /// Its certificate, where the relay itself speaks TLS.
+    pub tls: Option<Arc<tls::State>>,
     /// Received bytes, before they are decoded. Empty between two steps: its contents are never kept.
     pub scratch: RefCell<Box<[u8]>>,
     pub http: RefCell<HttpWatches>,
@@ -71,7 +71,7 @@ pub struct Parts {
     pub admin: Arc<Admin>,
     pub shards: Shards,
     pub counters: Arc<ShardCounters>,
-    pub tls: Option<Arc<tls::Health>>,
+    pub tls: Option<Arc<tls::State>>,
     pub config: Arc<Config>,
 }
 

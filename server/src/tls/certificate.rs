@@ -8,14 +8,14 @@ use rustls_pki_types::pem::{self, PemObject as _};
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use x509_parser::prelude::{FromDer as _, GeneralName, X509Certificate};
 
+use super::expiry::Validity;
+
 /// Certificates of a chain; real ones have two or three.
 const CHAIN_MAX: usize = 16;
 
 pub struct Certificate {
     pub key: Arc<CertifiedKey>,
-    /// Seconds of the Unix clock.
-    pub valid_from_s: u64,
-    pub expires_s: u64,
+    pub validity: Validity,
     /// The DNS names it stands for, in lower case.
     pub names: Vec<String>,
 }
@@ -32,11 +32,8 @@ impl Certificate {
                 "holds no certificate: it must be PEM, with BEGIN CERTIFICATE".to_owned(),
             ));
         };
-        let (_, parsed) = X509Certificate::from_der(own)
-            .map_err(|error| Unusable::Chain(format!("holds no X.509 certificate: {error}")))?;
-        let at = |time: x509_parser::time::ASN1Time| u64::try_from(time.timestamp()).unwrap_or(0);
-        let (valid_from_s, expires_s) = (at(parsed.validity().not_before), at(parsed.validity().not_after));
-        let names = names(&parsed);
+        let (validity, names) =
+            read(own).map_err(|error| Unusable::Chain(format!("holds no X.509 certificate: {error}")))?;
         let key = PrivateKeyDer::from_pem_slice(key).map_err(|error| {
             Unusable::Key(match error {
                 pem::Error::NoItemsFound => {
@@ -55,11 +52,34 @@ impl Certificate {
             })?;
         Ok(Self {
             key: Arc::new(key),
-            valid_from_s,
-            expires_s,
+            validity,
             names,
         })
     }
+
+    /// Whether it stands for this name, given in lower case.
+    pub fn is_for(&self, name: &str) -> bool {
+        is_for(&self.names, name)
+    }
+}
+
+/// The same for the names of any certificate. A wildcard stands for one label (RFC 6125, section 6.4.3).
+pub fn is_for(names: &[String], name: &str) -> bool {
+    names.iter().any(|known| match known.strip_prefix("*.") {
+        Some(parent) => name.split_once('.').is_some_and(|(_, rest)| rest == parent),
+        None => known == name,
+    })
+}
+
+/// When a certificate holds, and its DNS names in lower case.
+pub fn read(der: &[u8]) -> Result<(Validity, Vec<String>), String> {
+    let (_, parsed) = X509Certificate::from_der(der).map_err(|error| error.to_string())?;
+    let at = |time: x509_parser::time::ASN1Time| u64::try_from(time.timestamp()).unwrap_or(0);
+    let validity = Validity {
+        from_s: at(parsed.validity().not_before),
+        expires_s: at(parsed.validity().not_after),
+    };
+    Ok((validity, names(&parsed)))
 }
 
 /// Which part cannot be used, and why.
@@ -101,7 +121,11 @@ pub mod tests {
         let (chain, key) = self_signed(&["Relay.example", "www.relay.example"]);
         let certificate = Certificate::from_pem(chain.as_bytes(), key.as_bytes()).unwrap();
         assert_eq!(certificate.names, ["relay.example", "www.relay.example"]);
-        assert!(certificate.expires_s > certificate.valid_from_s);
+        assert!(certificate.validity.life_s() > 0);
+        assert!(certificate.is_for("relay.example") && !certificate.is_for("other.relay.example"));
+        let wild = ["*.relay.example".to_owned()];
+        assert!(is_for(&wild, "a.relay.example") && !is_for(&wild, "relay.example"));
+        assert!(!is_for(&wild, "a.b.relay.example"));
     }
 
     #[test]

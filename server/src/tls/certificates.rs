@@ -7,14 +7,19 @@ use arc_swap::ArcSwapOption;
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 
-/// The certificate in use; the same for every name, because a relay has one.
+use super::challenges::{Challenges, is_validation};
+
+/// The certificate in use: the same for every name, because a relay has one. An authority's validation alone gets another.
 #[derive(Default)]
-pub struct Certificates(ArcSwapOption<CertifiedKey>);
+pub struct Certificates {
+    in_use: ArcSwapOption<CertifiedKey>,
+    pub challenges: Challenges,
+}
 
 impl Certificates {
     /// For handshakes from now on.
     pub fn replace(&self, key: Arc<CertifiedKey>) {
-        self.0.store(Some(key));
+        self.in_use.store(Some(key));
     }
 }
 
@@ -25,7 +30,10 @@ impl fmt::Debug for Certificates {
 }
 
 impl ResolvesServerCert for Certificates {
-    fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
-        self.0.load_full()
+    fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        if is_validation(&hello) {
+            return self.challenges.certificate(&hello);
+        }
+        self.in_use.load_full()
     }
 }

@@ -12,9 +12,14 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Duration;
 
 use super::certificate::{Certificate, Unusable};
-use super::expiry::Expiry;
-use super::{Certificates, Health};
+use super::expiry::{Expiry, Validity};
+use super::{Problem, State};
 use crate::clock;
+
+/// What health calls a pair that is of no use.
+const UNUSABLE: &str = "certificate_unusable";
+const REMEDY: &str =
+    "Put a certificate and the key that belongs to it in place; the relay takes them up by itself.";
 
 /// A chain with its key has a few kilobytes.
 const FILE_BYTES_MAX: u64 = 1 << 20;
@@ -25,8 +30,7 @@ type Stamp = Option<(u64, u64, i64, i64, u64)>;
 pub struct Files {
     chain: PathBuf,
     key: PathBuf,
-    certificates: Arc<Certificates>,
-    health: Arc<Health>,
+    state: Arc<State>,
     expiry: Expiry,
     /// The state of the files when they were last read.
     read: [Stamp; 2],
@@ -36,19 +40,16 @@ pub struct Files {
 
 impl Files {
     /// Reads the files and puts them to use; what is wrong with them is told for people.
-    pub fn open(
-        chain: &Path,
-        key: &Path,
-        certificates: Arc<Certificates>,
-        health: Arc<Health>,
-    ) -> Result<Self, String> {
+    pub fn open(chain: &Path, key: &Path, state: Arc<State>) -> Result<Self, String> {
         let stamps = [stamp(chain), stamp(key)];
         let mut files = Self {
             chain: chain.to_owned(),
             key: key.to_owned(),
-            certificates,
-            health,
-            expiry: Expiry::new(0, u64::MAX),
+            state,
+            expiry: Expiry::new(Validity {
+                from_s: 0,
+                expires_s: u64::MAX,
+            }),
             read: stamps,
             seen: stamps,
         };
@@ -79,7 +80,11 @@ impl Files {
         self.read = now;
         if let Err(problem) = self.take_up() {
             tracing::error!("the TLS certificate stays as it was: {problem}");
-            self.health.failed(problem);
+            self.state.health.failed(Problem {
+                code: UNUSABLE,
+                reason: problem,
+                remedy: REMEDY,
+            });
         }
     }
 
@@ -96,9 +101,8 @@ impl Files {
             ),
         })?;
         tracing::info!(names = ?certificate.names, "TLS certificate {} taken into use", self.chain.display());
-        self.certificates.replace(certificate.key);
-        self.health.took(certificate.expires_s);
-        self.expiry = Expiry::new(certificate.valid_from_s, certificate.expires_s);
+        self.expiry = Expiry::new(certificate.validity);
+        self.state.take(certificate);
         self.tell_expiry();
         Ok(())
     }
@@ -161,11 +165,9 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let (chain, key) = self_signed(&["one.example"]);
         write(directory.path(), &chain, &key);
-        let certificates = Arc::new(Certificates::default());
         let files = Files::open(
             &directory.path().join("chain.pem"),
             &directory.path().join("key.pem"),
-            certificates,
             Arc::default(),
         );
         Case {
@@ -180,11 +182,11 @@ mod tests {
         let (chain, key) = self_signed(&["two.example"]);
         write(case.directory.path(), &chain, &key);
         case.files.look(false);
-        assert_eq!(case.files.health.replaced(), 1, "they may still be written");
+        assert_eq!(case.files.state.health.replaced(), 1, "they may still be written");
         case.files.look(false);
-        assert_eq!(case.files.health.replaced(), 2);
+        assert_eq!(case.files.state.health.replaced(), 2);
         case.files.look(false);
-        assert_eq!(case.files.health.replaced(), 2, "read once for each change");
+        assert_eq!(case.files.state.health.replaced(), 2, "read once for each change");
     }
 
     #[test]
@@ -196,14 +198,25 @@ mod tests {
             case.files.look(false);
         }
         assert_eq!(
-            (case.files.health.replaced(), case.files.health.failures()),
+            (
+                case.files.state.health.replaced(),
+                case.files.state.health.failures()
+            ),
             (1, 1)
         );
-        assert!(case.files.health.problem().unwrap().contains("tls.key"));
+        assert!(
+            case.files
+                .state
+                .health
+                .problem()
+                .unwrap()
+                .reason
+                .contains("tls.key")
+        );
         write(case.directory.path(), &chain, &key);
         case.files.look(true);
-        assert_eq!(case.files.health.replaced(), 2);
-        assert!(case.files.health.problem().is_none());
+        assert_eq!(case.files.state.health.replaced(), 2);
+        assert!(case.files.state.health.problem().is_none());
     }
 
     #[test]
@@ -211,7 +224,15 @@ mod tests {
         let mut case = case();
         fs::remove_file(case.directory.path().join("key.pem")).unwrap();
         case.files.look(true);
-        assert!(case.files.health.problem().unwrap().contains("not there"));
-        assert!(case.files.health.expires_s().is_some());
+        assert!(
+            case.files
+                .state
+                .health
+                .problem()
+                .unwrap()
+                .reason
+                .contains("not there")
+        );
+        assert!(case.files.state.health.validity().is_some());
     }
 }

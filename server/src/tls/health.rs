@@ -1,38 +1,47 @@
 //! How the certificate is doing, for the metrics and the operator.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use arc_swap::ArcSwapOption;
-use std::sync::Arc;
+
+use super::expiry::Validity;
+
+/// Why a certificate could not be had or used, for people and with a code for machines.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    pub code: &'static str,
+    /// A clause without a full stop.
+    pub reason: String,
+    /// A sentence.
+    pub remedy: &'static str,
+}
 
 #[derive(Default)]
 pub struct Health {
-    expires_s: AtomicU64,
+    validity: ArcSwapOption<Validity>,
     replaced: AtomicU64,
     failures: AtomicU64,
-    problem: ArcSwapOption<String>,
+    problem: ArcSwapOption<Problem>,
 }
 
 impl Health {
     /// A certificate is in use from now on.
-    pub fn took(&self, expires_s: u64) {
-        self.expires_s.store(expires_s, Ordering::Relaxed);
+    pub fn took(&self, validity: Validity) {
+        self.validity.store(Some(Arc::new(validity)));
         self.replaced.fetch_add(1, Ordering::Relaxed);
         self.problem.store(None);
     }
 
     /// A new one could not be had; what is in use stays.
-    pub fn failed(&self, problem: String) {
+    pub fn failed(&self, problem: Problem) {
         self.failures.fetch_add(1, Ordering::Relaxed);
         self.problem.store(Some(Arc::new(problem)));
     }
 
-    /// When the certificate in use ends, in seconds of the Unix clock; `None` while there is none.
-    pub fn expires_s(&self) -> Option<u64> {
-        match self.expires_s.load(Ordering::Relaxed) {
-            0 => None,
-            expires_s => Some(expires_s),
-        }
+    /// Of the certificate in use; `None` while there is none.
+    pub fn validity(&self) -> Option<Validity> {
+        self.validity.load().as_deref().copied()
     }
 
     /// Certificates taken into use since the start.
@@ -46,7 +55,7 @@ impl Health {
     }
 
     /// Why the last try failed, if it did.
-    pub fn problem(&self) -> Option<Arc<String>> {
+    pub fn problem(&self) -> Option<Arc<Problem>> {
         self.problem.load_full()
     }
 }

@@ -3,6 +3,7 @@
 //! Every wait has the one generous limit [`WAIT`] and ends as soon as the awaited thing happens, so that a slow machine makes
 //! a test slower and never makes it fail. A wait that runs out panics with what it waited for.
 
+pub mod acme;
 pub mod http;
 pub mod process;
 pub mod relay;
@@ -14,6 +15,7 @@ pub mod ws;
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+pub use acme::Acme;
 pub use http::Answer;
 pub use process::Process;
 pub use relay::{Options, Relay};

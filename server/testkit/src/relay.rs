@@ -52,6 +52,12 @@ impl Options {
         self
     }
 
+    /// A variable of the relay's environment.
+    pub fn environment(mut self, name: &str, value: &str) -> Self {
+        self.environment.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
     /// The listener is this process's, and stays open across the relay's restarts (systemd's socket activation).
     pub fn activated(mut self) -> Self {
         self.activated = true;

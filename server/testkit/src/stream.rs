@@ -76,6 +76,20 @@ impl TlsClient {
         }
     }
 
+    /// Trusts whatever it is shown: for looking at it.
+    pub fn trusting_anything(name: &str) -> Self {
+        let config = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .expect("versions that the library has")
+            .dangerous()
+            .with_custom_certificate_verifier(Arc::new(crate::acme::Anything))
+            .with_no_client_auth();
+        Self {
+            config: Arc::new(config),
+            name: ServerName::try_from(name.to_owned()).expect("a name"),
+        }
+    }
+
     /// Offers these protocols (ALPN).
     pub fn offering(mut self, protocols: &[&str]) -> Self {
         let mut config = (*self.config).clone();

@@ -1,6 +1,7 @@
 //! TLS in the binary, from outside: rustls in its blocking form on the other end.
 
 mod certificates;
+mod doctor;
 mod hostile;
 mod metrics_listener;
 mod sessions;

@@ -297,6 +297,8 @@ impl Insight {
                 &Facts {
                     relay: &self.relay,
                     public_url_set,
+                    certificate: self.tls.as_ref().map(|tls| &tls.health),
+                    now_s: now_ms / 1000,
                     descriptors: descriptors_max()
                         .map(|max| (state.tick.totals.sockets + state.tick.totals.streams + 32, max)),
                     drops_last_minute: facts.0,

@@ -24,6 +24,7 @@ use gather::State;
 use streams::Streams;
 
 use crate::ids::SiteId;
+use crate::tls;
 
 /// How long a site's payloads are shown before an operator has to ask again.
 const PAYLOADS_MS: u64 = 10 * 60 * 1000;
@@ -40,6 +41,8 @@ pub struct SiteSeen {
 /// the lock for as long as copying takes.
 pub struct Insight {
     relay: RelayFacts,
+    /// Where the relay itself speaks TLS.
+    tls: Option<Arc<tls::State>>,
     state: Mutex<State>,
     streams: Mutex<Streams>,
     source: Arc<dyn Source>,
@@ -47,13 +50,18 @@ pub struct Insight {
 
 impl Insight {
     /// Nothing is gathered until a [`Gatherer`] runs.
-    pub fn new(relay: RelayFacts, source: Arc<dyn Source>) -> Arc<Insight> {
+    pub fn new(relay: RelayFacts, tls: Option<Arc<tls::State>>, source: Arc<dyn Source>) -> Arc<Insight> {
         Arc::new(Insight {
             relay,
+            tls,
             state: Mutex::default(),
             streams: Mutex::default(),
             source,
         })
+    }
+
+    pub fn tls(&self) -> Option<&Arc<tls::State>> {
+        self.tls.as_ref()
     }
 
     pub fn relay(&self) -> &RelayFacts {

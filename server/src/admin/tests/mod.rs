@@ -167,7 +167,7 @@ impl Desk {
             driver_reason: None,
         };
         let shards = Arc::<NoShards>::default();
-        let insight = Insight::new(facts, shards.clone());
+        let insight = Insight::new(facts, None, shards.clone());
         let cheap = Cost {
             memory_kib: 8,
             passes: 1,
