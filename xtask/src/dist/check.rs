@@ -1,6 +1,6 @@
 //! The package, tried: installed into a root of its own, started from there, upgraded, removed, purged.
 
-use super::{Release, archive, fresh, make};
+use super::{Release, archive, fresh, make, sbom};
 use crate::process;
 use anyhow::{Context as _, Result, ensure};
 use serde_json::Value;
@@ -23,7 +23,9 @@ pub fn check(binary: PathBuf) -> Result<()> {
             time: 1_700_000_000,
             artifacts,
         };
-        make(&release)
+        let made = make(&release)?;
+        sbom::write(&release)?;
+        anyhow::Ok(made)
     };
     let first = package("0.1.0")?;
     let second = package("0.1.1")?;

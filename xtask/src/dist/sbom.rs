@@ -2,17 +2,21 @@
 
 use super::Release;
 use crate::process;
-use anyhow::{Context as _, Result};
+use anyhow::{Result, ensure};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 pub fn write(release: &Release) -> Result<PathBuf> {
     let mut components = BTreeMap::new();
     // The web app is compiled into the binary too, from its own lock file.
-    for (directory, package) in [(".", "hookcast"), ("admin-ui", "hookcast-admin-ui")] {
-        collect(directory, package, &mut components)?;
-    }
+    collect(".", "hookcast", None, &mut components)?;
+    collect(
+        "admin-ui",
+        "hookcast-ui",
+        Some("wasm32-unknown-unknown"),
+        &mut components,
+    )?;
     let bom = json!({
         "bomFormat": "CycloneDX",
         "specVersion": "1.5",
@@ -31,47 +35,27 @@ pub fn write(release: &Release) -> Result<PathBuf> {
     Ok(file)
 }
 
-/// The crates that `package` is compiled with: its dependencies and theirs, without those of tests and build scripts.
-fn collect(directory: &str, package: &str, components: &mut BTreeMap<String, Value>) -> Result<()> {
+/// The crates that `package` is compiled with: its dependencies and theirs, without those of tests and build scripts, and
+/// without those that the lock file knows for features that are off.
+fn collect(
+    directory: &str,
+    package: &str,
+    target: Option<&str>,
+    components: &mut BTreeMap<String, Value>,
+) -> Result<()> {
     let manifest = process::root().join(directory).join("Cargo.toml");
     let mut command = process::cargo(&["metadata", "--format-version=1", "--locked", "--manifest-path"]);
     command.arg(&manifest);
     let metadata: Value = serde_json::from_str(&process::output(command)?)?;
-    let list = |value: &Value| value.as_array().cloned().unwrap_or_default();
-    let packages: BTreeMap<String, Value> = list(&metadata["packages"])
-        .into_iter()
-        .filter_map(|package| Some((package["id"].as_str()?.to_owned(), package)))
-        .collect();
-    let nodes: BTreeMap<String, Value> = list(&metadata["resolve"]["nodes"])
-        .into_iter()
-        .filter_map(|node| Some((node["id"].as_str()?.to_owned(), node)))
-        .collect();
-    let root = packages
-        .iter()
-        .find(|(_, value)| value["name"] == package)
-        .map(|(id, _)| id.clone());
+    let compiled_in = compiled_in(&manifest, package, target)?;
     let checksums = checksums(directory)?;
-    let mut seen = BTreeSet::new();
-    let mut waiting = vec![root.with_context(|| format!("{} has no package {package}", manifest.display()))?];
-    while let Some(id) = waiting.pop() {
-        if !seen.insert(id.clone()) {
-            continue;
-        }
-        for dependency in list(&nodes[&id]["deps"]) {
-            let compiled_in = list(&dependency["dep_kinds"])
-                .iter()
-                .any(|kind| kind["kind"].is_null());
-            if compiled_in && let Some(id) = dependency["pkg"].as_str() {
-                waiting.push(id.to_owned());
-            }
-        }
-        let package = &packages[&id];
-        // Without a source it is one of the project's own crates.
-        if package["source"].is_null() {
-            continue;
-        }
+    for package in metadata["packages"].as_array().into_iter().flatten() {
         let text = |name: &str| package[name].as_str().unwrap_or_default().to_owned();
         let (name, version) = (text("name"), text("version"));
+        // Without a source it is one of the project's own crates.
+        if package["source"].is_null() || !compiled_in.contains(&(name.clone(), version.clone())) {
+            continue;
+        }
         let purl = format!("pkg:cargo/{name}@{version}");
         let mut component = json!({
             "type": "library", "bom-ref": purl, "purl": purl, "name": name, "version": version,
@@ -83,6 +67,38 @@ fn collect(directory: &str, package: &str, components: &mut BTreeMap<String, Val
         components.insert(purl, component);
     }
     Ok(())
+}
+
+/// Names and versions, as cargo resolves features.
+fn compiled_in(manifest: &Path, package: &str, target: Option<&str>) -> Result<BTreeSet<(String, String)>> {
+    let mut command = process::cargo(&[
+        "tree",
+        "--locked",
+        "--edges=normal",
+        "--prefix=none",
+        "--format={p}",
+    ]);
+    command
+        .arg("--manifest-path")
+        .arg(manifest)
+        .args(["--package", package]);
+    command.args(target.into_iter().flat_map(|target| ["--target", target]));
+    let tree = process::output(command)?;
+    // `name v1.2.3`, and where it comes from.
+    let named = tree.lines().filter_map(|line| {
+        let mut words = line.split(' ');
+        Some((
+            words.next()?.to_owned(),
+            words.next()?.strip_prefix('v')?.to_owned(),
+        ))
+    });
+    let found: BTreeSet<_> = named.collect();
+    ensure!(
+        found.len() > 10,
+        "cargo names only {} crates of {package}",
+        found.len()
+    );
+    Ok(found)
 }
 
 /// The checksums of the lock file, by name and version.
