@@ -1,6 +1,7 @@
 //! A certificate outlives the process, and is renewed in its last third while connections stay.
 
 use crate::{Case, NAME, serial};
+use rustix::process::Signal;
 use serde_json::json;
 use std::time::Duration;
 use testkit::{relay::free_address, until};
@@ -72,6 +73,19 @@ fn a_certificate_in_its_last_third_is_renewed_and_connections_stay() {
     // And from here on there is nothing to order.
     assert_eq!(case.metric("hookcast_certificate_replacements_total"), 2);
     assert_eq!(case.acme.asked().orders, 2);
+}
+
+#[test]
+fn an_authority_that_wants_a_renewal_is_heard() {
+    let case = Case::new().start();
+    let old = serial(&case.connect());
+    case.acme.want_renewal(true);
+    // A reload asks at once; otherwise some hours pass.
+    case.relay.signal(Signal::HUP);
+    until("the new certificate", || {
+        (serial(&case.connect()) != old).then_some(())
+    });
+    case.wait_for_log("the authority wants the TLS certificate renewed earlier");
 }
 
 #[test]

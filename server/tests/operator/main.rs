@@ -1,5 +1,6 @@
 //! The operator's side of the real binary, by its API alone: what a script can do.
 
+mod certificate_needs_attention;
 mod client;
 mod doctor;
 mod forwarded_addresses;

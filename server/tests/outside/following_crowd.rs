@@ -81,6 +81,11 @@ impl<'a> Crowd<'a> {
         self.over.store(true, Ordering::Relaxed);
     }
 
+    /// Messages that everyone has got by the end.
+    pub fn published(&self) -> u64 {
+        self.published.load(Ordering::Relaxed)
+    }
+
     pub fn returns(&self) -> usize {
         self.returns.load(Ordering::Relaxed)
     }

@@ -96,6 +96,7 @@ fn a_crowd_is_handed_over_to_another_build_and_misses_nothing() {
         crowd.end();
     });
     assert_eq!(crowd.returns(), size(), "everyone was sent away once");
+    eprintln!("{} clients got each of {} messages", size(), crowd.published());
     assert_eq!(serving(&relay), next_version());
     assert!(relay.stop().success());
 }

@@ -4,6 +4,7 @@
 //! the lock of [`shelf`]. Another one, which takes over, follows what is stored until the lock is its own.
 
 mod client;
+mod early;
 mod failure;
 mod order;
 mod schedule;
@@ -16,6 +17,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Duration;
 
 use futures_executor::block_on;
+use rustls::pki_types::CertificateDer;
 
 use self::client::Client;
 use self::failure::{Failure, Kind};
@@ -29,6 +31,8 @@ use crate::config::{Config, DomainName};
 
 /// Between two looks at the clock: it may be set, and the machine may sleep.
 const LOOK_MS: u64 = 60_000;
+/// From a start to the first question whether to renew early, and up to twice as long: nobody is asked at a start.
+const FIRST_ASKED_MS: u64 = 3_600_000;
 /// Between two looks whether the process before has let go of the lock.
 const LOCK_LOOK_MS: u64 = 500;
 
@@ -45,6 +49,9 @@ pub struct Keeper {
     expiry: Option<Expiry>,
     /// When to order next, in milliseconds of the Unix clock.
     due_ms: u64,
+    /// The certificate in use, and when to ask next whether the authority wants it renewed earlier.
+    in_use: Option<CertificateDer<'static>>,
+    asked_again_ms: u64,
     /// In a row.
     failures: u32,
     retry_ms: u64,
@@ -72,6 +79,8 @@ impl Keeper {
             read: None,
             expiry: None,
             due_ms: 0,
+            in_use: None,
+            asked_again_ms: clock::unix_ms() + (FIRST_ASKED_MS as f64 * (1.0 + chance())) as u64,
             failures: 0,
             retry_ms: tls.acme_retry_ms,
         };
@@ -120,6 +129,9 @@ impl Keeper {
         }
         // A reload is a wish to try again, not one for a new certificate.
         let again = is_nudged && self.state.health.problem().is_some();
+        if is_nudged || clock::unix_ms() >= self.asked_again_ms {
+            self.ask_for_earlier();
+        }
         if again || clock::unix_ms() >= self.due_ms {
             return self.order(nudged);
         }
@@ -155,6 +167,21 @@ impl Keeper {
                 retry_after: self.client.patience.take(),
                 ..failure
             }),
+        }
+    }
+
+    fn ask_for_earlier(&mut self) {
+        let Some(certificate) = &self.in_use else { return };
+        let wish = early::ask(&self.shelf, &self.client, certificate, chance());
+        self.asked_again_ms = clock::unix_ms() + u64::try_from(wish.again.as_millis()).unwrap_or(0);
+        let wanted_ms = wish.renewal_s.map(|s| s.saturating_mul(1000));
+        if let Some(wanted_ms) = wanted_ms.filter(|wanted_ms| *wanted_ms < self.due_ms && self.failures == 0)
+        {
+            self.due_ms = wanted_ms;
+            tracing::info!(
+                renewal_unix_s = wanted_ms / 1000,
+                "the authority wants the TLS certificate renewed earlier"
+            );
         }
     }
 
@@ -208,6 +235,7 @@ impl Keeper {
             }
             None => schedule::renewal_s(certificate.validity, chance()) * 1000,
         };
+        self.in_use = certificate.key.cert.first().cloned();
         self.expiry = Some(Expiry::new(certificate.validity));
         tracing::info!(names = ?certificate.names, renewal_unix_s = self.due_ms / 1000, "TLS certificate taken into use");
         self.state.take(certificate);

@@ -29,6 +29,8 @@ pub struct Desk {
     pub fault: Option<Fault>,
     pub asked: Asked,
     pub contacts: Vec<String>,
+    /// Certificates are to be renewed now (RFC 9773).
+    pub wants_renewal: bool,
     /// Public keys.
     pub accounts: Vec<Value>,
     nonces: HashSet<String>,
@@ -43,6 +45,7 @@ impl Default for Desk {
             fault: None,
             asked: Asked::default(),
             contacts: Vec::new(),
+            wants_renewal: false,
             accounts: Vec::new(),
             nonces: HashSet::new(),
             orders: Vec::new(),
@@ -185,11 +188,18 @@ fn answer(shared: &Arc<Shared>, method: &str, path: &str, body: &[u8]) -> Reply 
                 json!({
                     "newNonce": format!("{base}/nonce"), "newAccount": format!("{base}/account"),
                     "newOrder": format!("{base}/order"), "revokeCert": format!("{base}/revoke"),
-                    "keyChange": format!("{base}/key"), "meta": {"termsOfService": format!("{base}/terms")},
+                    "keyChange": format!("{base}/key"), "renewalInfo": format!("{base}/renewal"), "meta": {"termsOfService": format!("{base}/terms")},
                 }),
             );
         }
         ("HEAD", "/nonce") => return Reply::json(200, Value::Null),
+        ("GET", path) if path.starts_with("/renewal/") => {
+            let year = if desk.wants_renewal { 2020 } else { 2999 };
+            let window =
+                json!({"start": format!("{year}-01-01T00:00:00Z"), "end": format!("{year}-01-02T00:00:00Z")});
+            return Reply::json(200, json!({"suggestedWindow": window}))
+                .with("Retry-After", "21600".to_owned());
+        }
         ("POST", _) => {}
         _ => return problem(404, "malformed", "there is nothing here"),
     }

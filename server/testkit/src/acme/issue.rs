@@ -68,6 +68,7 @@ impl Authority {
         let now = SystemTime::now();
         request.params.not_before = (now - age).into();
         request.params.not_after = (now + left).into();
+        request.params.use_authority_key_identifier_extension = true;
         let certificate = request.signed_by(&self.issuer).expect("a certificate");
         format!("{}{}", certificate.pem(), self.pem)
     }

@@ -132,6 +132,11 @@ impl Acme {
         self.shared.desk().fault = None;
     }
 
+    /// Whoever asks is told that a certificate is to be renewed at once, or not.
+    pub fn want_renewal(&self, wanted: bool) {
+        self.shared.desk().wants_renewal = wanted;
+    }
+
     /// Forgets every account.
     pub fn reset(&self) {
         self.shared.desk().accounts.clear();
