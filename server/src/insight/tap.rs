@@ -128,6 +128,18 @@ pub struct Tap {
 }
 
 impl Tap {
+    /// Whether one more message would be noted.
+    #[inline]
+    pub fn has_room(&self) -> bool {
+        self.notes.messages.len() < MESSAGES_MAX
+    }
+
+    /// A home accepted a message that there was no room for.
+    #[inline]
+    pub fn missed(&mut self) {
+        self.notes.messages_missed += 1;
+    }
+
     /// A home accepted a message. `note` is called only if there is room; `payload` only if the site is watched.
     pub fn published(
         &mut self,

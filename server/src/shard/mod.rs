@@ -205,9 +205,10 @@ impl Shard {
         let Some(message) = self.succession.hand_on(self.id, from, message) else {
             return;
         };
-        let publish = match &message {
-            ToHome::Publish { message, .. } => Some(note_of(message)),
-            _ => None,
+        // Noted before it is handed over, because its home is to be its only owner then.
+        let (is_publish, noted) = match &message {
+            ToHome::Publish { message, .. } => (true, self.tap.has_room().then(|| note_of(message))),
+            _ => (false, None),
         };
         let mut accepted = None;
         let (home, mut outlet) = self.home_and_outlet();
@@ -217,24 +218,26 @@ impl Shard {
             }
             outlet.send(to, message);
         });
-        match (publish, accepted) {
-            (Some(_), Some(Published::Duplicate)) => self.counters.duplicates.increment(),
-            (Some(noted), _) => {
-                self.counters.publishes.increment();
-                let site = noted.site;
-                let payload = noted.payload.clone().unwrap_or_default();
-                self.tap.published(
-                    clock::unix_ms(),
-                    site,
-                    || Noted {
-                        payload: None,
-                        ..noted
-                    },
-                    || payload,
-                );
-            }
-            (None, _) => {}
+        if !is_publish {
+            return;
         }
+        if accepted == Some(Published::Duplicate) {
+            return self.counters.duplicates.increment();
+        }
+        self.counters.publishes.increment();
+        let Some(noted) = noted else {
+            return self.tap.missed();
+        };
+        let payload = noted.payload.clone().unwrap_or_default();
+        self.tap.published(
+            clock::unix_ms(),
+            noted.site,
+            || Noted {
+                payload: None,
+                ..noted
+            },
+            || payload,
+        );
     }
 
     /// This shard's home, and the way of what it decides.

@@ -3,6 +3,8 @@
 //! The signature is `jsonwebtoken`'s to check; the claims are checked here, because the clock is passed in and because every
 //! refusal has to say which claim is wrong. No error contains the token or a part of its signature.
 
+mod claims;
+
 use std::fmt;
 use std::sync::Arc;
 
@@ -12,6 +14,7 @@ use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
+use self::claims::{ClaimSet, UsualClaims, UsualHeader};
 use super::{Grants, Refusal, Site, SiteStatus, Sites};
 
 /// The longest life a token may have.
@@ -187,6 +190,10 @@ pub struct TokenReport {
 impl Sites {
     /// Checks a token from `?token=` or an `auth` message. Its site's clock may be `leeway_ms` from the relay's, either way.
     pub fn verify_token(&self, token: &str, now_ms: u64, leeway_ms: u64) -> Result<Session, Refusal> {
+        let clock = Clock { now_ms, leeway_ms };
+        if let Some(session) = accept(self, token, clock) {
+            return Ok(session);
+        }
         let report = self.inspect_token(token, now_ms, leeway_ms);
         report.verdict.map_err(|error| {
             let refusal = Refusal::from(error);
@@ -215,6 +222,36 @@ impl Sites {
 struct Clock {
     now_ms: u64,
     leeway_ms: u64,
+}
+
+/// The session of a good token in the usual form, with the same checks and without a copy of its claims: a crowd that
+/// reconnects is mostly tokens. `None` is for [`check`] to explain, or to find good after all.
+fn accept(sites: &Sites, token: &str, clock: Clock) -> Option<Session> {
+    if token.len() > TOKEN_BYTES_MAX {
+        return None;
+    }
+    let (signed, signature) = token.rsplit_once('.')?;
+    let (header, payload) = signed.split_once('.')?;
+    let header = URL_SAFE_NO_PAD.decode(header).ok()?;
+    if serde_json::from_slice::<UsualHeader<'_>>(&header).ok()?.alg != "HS256" {
+        return None;
+    }
+    let payload = URL_SAFE_NO_PAD.decode(payload).ok()?;
+    let claims: UsualClaims<'_> = serde_json::from_slice(&payload).ok()?;
+    let site = sites
+        .by_site_id(claims.site_id)
+        .filter(|site| site.status == SiteStatus::Active)?;
+    signing_secret(site, signed, signature, clock)?;
+    session(&claims, site, clock).ok()
+}
+
+/// The secret of the site that made this signature.
+fn signing_secret<'a>(site: &'a Site, signed: &str, signature: &str, clock: Clock) -> Option<&'a str> {
+    site.jwt_secrets.valid(clock.now_ms).find(|secret| {
+        let key = DecodingKey::from_secret(secret.as_bytes());
+        // An error is a signature that is not base64url: as wrong as any other.
+        jsonwebtoken::crypto::verify(signature, signed.as_bytes(), &key, Algorithm::HS256).unwrap_or(false)
+    })
 }
 
 fn check(sites: &Sites, token: &str, clock: Clock, report: &mut TokenReport) -> Result<Session, TokenError> {
@@ -246,7 +283,7 @@ fn check(sites: &Sites, token: &str, clock: Clock, report: &mut TokenReport) -> 
         .claims
         .insert(object(payload).ok_or(TokenError::Malformed("its payload is not a JSON object"))?);
 
-    let site_id = text(claims, "site_id")?;
+    let site_id = claims.text("site_id")?;
     let site = &*report
         .site
         .insert(sites.by_site_id(site_id).ok_or(TokenError::UnknownSite)?.clone());
@@ -255,28 +292,24 @@ fn check(sites: &Sites, token: &str, clock: Clock, report: &mut TokenReport) -> 
         SiteStatus::Archived => return Err(TokenError::Archived),
         SiteStatus::AccountDeactivated => return Err(TokenError::AccountDeactivated),
     }
-    let secret = site.jwt_secrets.valid(clock.now_ms).find(|secret| {
-        let key = DecodingKey::from_secret(secret.as_bytes());
-        // An error is a signature that is not base64url: as wrong as any other.
-        jsonwebtoken::crypto::verify(signature, signed.as_bytes(), &key, Algorithm::HS256).unwrap_or(false)
-    });
+    let secret = signing_secret(site, signed, signature, clock);
     report.previous_secret = secret.ok_or(TokenError::Signature)? != site.jwt_secrets.current;
 
     session(claims, site, clock)
 }
 
 /// The claims of a token whose signature holds.
-fn session(claims: &Map<String, Value>, site: &Arc<Site>, clock: Clock) -> Result<Session, TokenError> {
-    if text(claims, "tenant_id")? != site.tenant_id {
+fn session(claims: &impl ClaimSet, site: &Arc<Site>, clock: Clock) -> Result<Session, TokenError> {
+    if claims.text("tenant_id")? != site.tenant_id {
         return Err(TokenError::Tenant);
     }
-    let exp = time(claims, "exp")?.ok_or(TokenError::ClaimMissing("exp"))?;
+    let exp = claims.time("exp")?.ok_or(TokenError::ClaimMissing("exp"))?;
     let now_s = clock.now_ms / 1000;
     if exp.saturating_mul(1000).saturating_add(clock.leeway_ms) <= clock.now_ms {
         return Err(TokenError::Expired { ago_s: now_s - exp });
     }
-    let issued = time(claims, "iat")?;
-    for (claim, at) in [("iat", issued), ("nbf", time(claims, "nbf")?)] {
+    let issued = claims.time("iat")?;
+    for (claim, at) in [("iat", issued), ("nbf", claims.time("nbf")?)] {
         if let Some(at) =
             at.filter(|at| at.saturating_mul(1000) > clock.now_ms.saturating_add(clock.leeway_ms))
         {
@@ -290,29 +323,20 @@ fn session(claims: &Map<String, Value>, site: &Arc<Site>, clock: Clock) -> Resul
     if life_s > LIFETIME_MAX_S {
         return Err(TokenError::LifeTooLong { life_s });
     }
-    let version = match claims.get("v") {
-        None => 1,
-        Some(v) => v
-            .as_u64()
-            .filter(|v| *v > 0)
-            .map(|v| u8::try_from(v).unwrap_or(u8::MAX))
-            .ok_or(TokenError::ClaimInvalid {
-                claim: "v",
-                expected: "a version number",
-            })?,
-    };
-    let user = text(claims, "user_id")?;
+    let version = claims.version()?;
+    let user = claims.text("user_id")?;
     if user.len() > USER_ID_BYTES_MAX || user.chars().any(char::is_control) {
         return Err(TokenError::ClaimInvalid {
             claim: "user_id",
             expected: "at most 128 bytes without control characters",
         });
     }
-    let subscribe = prefixes(claims, "allowed_channel_prefixes")?
+    let subscribe = claims
+        .prefixes("allowed_channel_prefixes")?
         .ok_or(TokenError::ClaimMissing("allowed_channel_prefixes"))?;
     let publish = match version {
         1 => None,
-        _ => Some(prefixes(claims, "allowed_publish_prefixes")?.unwrap_or_default()),
+        _ => Some(claims.prefixes("allowed_publish_prefixes")?.unwrap_or_default()),
     };
     let grants = Grants::new(&site.site_id, subscribe, publish);
     Ok(Session {
@@ -327,52 +351,6 @@ fn session(claims: &Map<String, Value>, site: &Arc<Site>, clock: Clock) -> Resul
 fn object(part: &str) -> Option<Map<String, Value>> {
     let json = URL_SAFE_NO_PAD.decode(part).ok()?;
     serde_json::from_slice(&json).ok()
-}
-
-fn text<'a>(claims: &'a Map<String, Value>, claim: &'static str) -> Result<&'a str, TokenError> {
-    let value = claims.get(claim).ok_or(TokenError::ClaimMissing(claim))?;
-    value.as_str().ok_or(TokenError::ClaimInvalid {
-        claim,
-        expected: "a string",
-    })
-}
-
-/// A NumericDate: seconds, which may have a fraction.
-fn time(claims: &Map<String, Value>, claim: &'static str) -> Result<Option<u64>, TokenError> {
-    let Some(value) = claims.get(claim) else {
-        return Ok(None);
-    };
-    let whole = value.as_u64();
-    let seconds = whole.or_else(|| {
-        value
-            .as_f64()
-            .filter(|seconds| *seconds >= 0.0)
-            .map(|seconds| seconds as u64)
-    });
-    seconds.map(Some).ok_or(TokenError::ClaimInvalid {
-        claim,
-        expected: "a number of seconds",
-    })
-}
-
-fn prefixes<'a>(
-    claims: &'a Map<String, Value>,
-    claim: &'static str,
-) -> Result<Option<Vec<&'a str>>, TokenError> {
-    let invalid = TokenError::ClaimInvalid {
-        claim,
-        expected: "an array of strings",
-    };
-    let Some(value) = claims.get(claim) else {
-        return Ok(None);
-    };
-    let entries = value.as_array().ok_or(invalid.clone())?;
-    entries
-        .iter()
-        .map(Value::as_str)
-        .collect::<Option<Vec<_>>>()
-        .ok_or(invalid)
-        .map(Some)
 }
 
 #[cfg(test)]

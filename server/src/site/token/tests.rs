@@ -50,7 +50,22 @@ fn token(claims: &Value) -> String {
 }
 
 fn verdict(claims: &Value) -> Result<Session, TokenError> {
-    one_site().inspect_token(&token(claims), NOW, LEEWAY).verdict
+    let token = token(claims);
+    let verdict = one_site().inspect_token(&token, NOW, LEEWAY).verdict;
+    if let Some(session) = accepted(&token) {
+        // The short way takes only what the long one takes, and for the same.
+        assert_eq!(format!("{session:?}"), format!("{:?}", verdict.as_ref().unwrap()));
+    }
+    verdict
+}
+
+/// Whether the short way takes the token, and as what.
+fn accepted(token: &str) -> Option<Session> {
+    let clock = Clock {
+        now_ms: NOW,
+        leeway_ms: LEEWAY,
+    };
+    accept(&one_site(), token, clock)
 }
 
 fn refused(claims: &Value) -> TokenError {
@@ -68,6 +83,33 @@ fn a_good_token_gives_its_session() {
     assert_eq!(session.site.id, fixture::site(1).id);
     assert!(session.grants.may_subscribe("events") && !session.grants.may_publish("events"));
     assert!(session.grants.may_publish("carts:1") && !session.grants.may_subscribe("carts:1"));
+}
+
+#[test]
+fn a_usual_token_takes_the_short_way_and_no_other() {
+    assert!(accepted(&token(&claims())).is_some());
+    assert!(accepted(&token(&without("v"))).is_some());
+    assert!(accepted(&token(&without("allowed_publish_prefixes"))).is_some());
+    let null = ["v", "iat", "nbf", "exp", "user_id", "allowed_publish_prefixes"];
+    for claim in null {
+        assert!(accepted(&token(&with(claim, Value::Null))).is_none(), "{claim}");
+    }
+    for header in [
+        json!({ "alg": "HS256", "crit": null }),
+        json!({ "alg": "HS256", "crit": ["exp"] }),
+        json!({ "alg": "none" }),
+        json!({ "alg": "HS512" }),
+        json!({}),
+    ] {
+        assert!(
+            accepted(&token_with(header.clone(), &claims(), JWT_SECRET)).is_none(),
+            "{header}"
+        );
+    }
+    assert!(accepted(&token_with(json!({ "alg": "HS256" }), &claims(), "another")).is_none());
+    assert!(accepted(&token(&with("exp", json!(NOW_S - 60)))).is_none());
+    assert!(accepted(&token(&with("tenant_id", json!("another")))).is_none());
+    assert!(accepted(&token(&with("site_id", json!("another")))).is_none());
 }
 
 #[test]
@@ -511,6 +553,7 @@ fn no_refusal_contains_the_token() {
 proptest::proptest! {
     #[test]
     fn any_claims_give_a_verdict(claim in "(site_id|tenant_id|user_id|exp|iat|nbf|v|allowed_channel_prefixes)", value in any_json()) {
+        // `verdict` compares both ways.
         let _ = verdict(&with(&claim, value));
     }
 
