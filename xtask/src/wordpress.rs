@@ -64,7 +64,7 @@ pub fn main(args: Args) -> Result<()> {
 }
 
 /// Run `suite` beside a WordPress of its own, with the environment that tells where it is.
-pub fn with_lab(suite: impl FnOnce(&[(&str, String)]) -> Result<()>) -> Result<()> {
+pub fn with_lab<T>(suite: impl FnOnce(&[(&str, String)]) -> Result<T>) -> Result<T> {
     needs::install(&[needs::WORDPRESS])?;
     let www = packages::unpacked(&folder(), false)?;
     let home = folder().join(format!("test-{}", std::process::id()));
@@ -75,7 +75,7 @@ pub fn with_lab(suite: impl FnOnce(&[(&str, String)]) -> Result<()>) -> Result<(
     });
     // The lab is stopped by now: only its files are left.
     match &result {
-        Ok(()) => std::fs::remove_dir_all(&home).with_context(|| home.display().to_string())?,
+        Ok(_) => std::fs::remove_dir_all(&home).with_context(|| home.display().to_string())?,
         Err(_) => eprintln!("  the site's files are kept in {}", home.display()),
     }
     result

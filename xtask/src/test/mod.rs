@@ -35,6 +35,8 @@ pub struct Step {
 /// A step that ran to its end. A step that finds its means missing says which, and is counted apart.
 pub enum Outcome {
     Passed,
+    /// Passed only when it was run again; what went wrong before.
+    SecondTry(String),
     Skipped(String),
 }
 
@@ -75,6 +77,11 @@ fn perform(step: &Step) -> Performed {
     let took = begun.elapsed();
     match &result {
         Ok(Outcome::Passed) => println!("== {}: passed in {:.1} s", step.name, took.as_secs_f64()),
+        Ok(Outcome::SecondTry(first)) => println!(
+            "== {}: passed at the second try in {:.1} s; the first: {first}",
+            step.name,
+            took.as_secs_f64()
+        ),
         Ok(Outcome::Skipped(why)) => println!("== {}: skipped: {why}", step.name),
         Err(error) => println!(
             "== {}: FAILED after {:.1} s: {error:#}",
@@ -97,6 +104,10 @@ fn summarize(results: &[Performed]) -> Result<()> {
             Ok(Outcome::Passed) => {
                 passed += 1;
                 "passed".to_owned()
+            }
+            Ok(Outcome::SecondTry(_)) => {
+                passed += 1;
+                "passed at the second try: what failed first is above, and wants looking into".to_owned()
             }
             Ok(Outcome::Skipped(why)) => {
                 skipped += 1;
