@@ -150,3 +150,23 @@ fn whole(body: &mut impl io::Read, deadline: Instant) -> io::Result<Vec<u8>> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_that_does_not_end_is_given_up() {
+        let later = Instant::now() + ANSWER_WAIT;
+        assert!(whole(&mut io::repeat(b'x'), later).is_err());
+        assert_eq!(whole(&mut &b"done"[..], later).unwrap(), b"done");
+    }
+
+    #[test]
+    fn an_authority_that_leads_to_plain_http_is_not_followed() {
+        let request = Request::builder().uri("http://127.0.0.1:1/nonce");
+        let (head, ()) = request.body(()).unwrap().into_parts();
+        let refused = exchange(&head, b"", &Patience::default()).err().unwrap();
+        assert!(refused.to_string().contains("not https"), "{refused}");
+    }
+}

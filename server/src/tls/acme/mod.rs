@@ -266,8 +266,10 @@ struct Pausing<'a> {
 impl Breath for Pausing<'_> {
     fn rest(&self, pause: Duration) -> bool {
         if !pause.is_zero() && !self.retired.load(Atomic::Acquire) {
-            // A nudge makes an order no faster, and its end is the process's.
-            let _ = self.nudged.recv_timeout(pause);
+            // A nudge makes an order no faster.
+            if self.nudged.recv_timeout(pause) == Err(RecvTimeoutError::Disconnected) {
+                std::thread::sleep(pause);
+            }
         }
         !self.retired.load(Atomic::Acquire)
     }
