@@ -345,6 +345,7 @@ impl Succession {
         };
         tracing::info!(binary = %old.binary.display(), "upgrading: the binary is started anew");
         let insight = Arc::clone(admin.insight());
+        let asked = store.clone();
         let started =
             thread::Builder::new()
                 .name("upgrade".to_owned())
@@ -359,7 +360,11 @@ impl Succession {
                             certificates.begin();
                         }
                     }
-                    Err(reason) => tracing::error!("not upgraded, and serving as before: {reason}"),
+                    Err(reason) => {
+                        tracing::error!("not upgraded, and serving as before: {reason}");
+                        // A time, so that two refusals for one reason are two.
+                        asked.note(&format!("{} {reason}", clock::unix_ms()));
+                    }
                 });
         if let Err(error) = started {
             self.stage.abandon();

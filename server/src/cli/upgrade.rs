@@ -16,7 +16,7 @@ const LOOK: Duration = Duration::from_millis(50);
 ///
 /// The relay starts its binary anew with its own arguments, hands it the listeners and what it remembers, and closes its
 /// connections once the new process serves: no connection is refused, and clients that recover miss nothing. If the new
-/// process fails to start, the relay goes on as before, and its log says why.
+/// process fails to start, the relay goes on as before; why is printed here and in its log.
 #[derive(clap::Args)]
 #[command(after_help = "Example:\n  \
     hookcast upgrade --config /etc/hookcast/hookcast.toml\n\n\
@@ -36,6 +36,7 @@ impl Args {
                     dir.display()
                 ))
             })?;
+        let before = ServerLock::noted(dir);
         kill_process(old, Signal::USR2).map_err(|error| {
             CliError::failed(format!("the relay (process {old}) cannot be told: {error}"))
         })?;
@@ -49,7 +50,13 @@ impl Args {
                 None if test_kill_process(old).is_err() => {
                     return Err(CliError::failed(format!("the relay (process {old}) has ended")));
                 }
-                _ => thread::sleep(LOOK),
+                _ => match ServerLock::noted(dir).filter(|noted| before.as_ref() != Some(noted)) {
+                    Some(noted) => {
+                        let reason = noted.split_once(' ').map_or("", |(_, reason)| reason);
+                        return Err(CliError::failed(format!("process {old} still serves: {reason}")));
+                    }
+                    None => thread::sleep(LOOK),
+                },
             }
         }
         Err(CliError::failed(format!(

@@ -87,9 +87,12 @@ pub fn open(dir: &Path) -> Result<Connection, StoreError> {
 }
 
 /// Held while a server (or `restore`) uses the directory; the kernel lets go of it when the process ends, however it ends.
+///
+/// The file tells whose it is: the process id in the first line, and behind it what that server has to say to `hookcast
+/// upgrade`.
 #[derive(Debug)]
 pub struct ServerLock {
-    _file: File,
+    file: File,
 }
 
 /// A subcommand holds the lock for microseconds when it asks whether a server does: worth a second attempt.
@@ -110,11 +113,29 @@ impl ServerLock {
                 Err(e) => return Err(cannot_lock(dir)(e)),
             }
         }
-        // Whom `hookcast upgrade` asks. A lock that cannot be signed holds all the same.
-        let _ = file
+        let lock = ServerLock { file };
+        lock.sign("");
+        Ok(lock)
+    }
+
+    /// Leaves word for whoever asked this server to hand over.
+    pub fn note(&self, text: &str) {
+        self.sign(&format!("\n{text}"));
+    }
+
+    /// A lock that cannot be signed holds all the same.
+    fn sign(&self, rest: &str) {
+        let signed = format!("{}{rest}", std::process::id());
+        let _ = self
+            .file
             .set_len(0)
-            .and_then(|()| file.write_all_at(std::process::id().to_string().as_bytes(), 0));
-        Ok(ServerLock { _file: file })
+            .and_then(|()| self.file.write_all_at(signed.as_bytes(), 0));
+    }
+
+    /// The last word that the server left.
+    pub fn noted(dir: &Path) -> Option<String> {
+        let text = std::fs::read_to_string(dir.join(LOCK)).ok()?;
+        text.split_once('\n').map(|(_, noted)| noted.to_owned())
     }
 
     /// The process id of the server that uses the directory.
@@ -125,7 +146,7 @@ impl ServerLock {
         let path = dir.join(LOCK);
         let text = std::fs::read_to_string(&path)
             .map_err(StoreError::io(format!("cannot read {}", path.display())))?;
-        Ok(text.trim().parse().ok())
+        Ok(text.lines().next().and_then(|id| id.trim().parse().ok()))
     }
 
     /// Whether a server uses the directory.
@@ -207,6 +228,10 @@ mod tests {
         assert!(!ServerLock::is_taken(tmp.path()).unwrap());
         let first = ServerLock::take(tmp.path()).unwrap();
         assert!(ServerLock::is_taken(tmp.path()).unwrap());
+        assert_eq!(ServerLock::noted(tmp.path()), None);
+        first.note("a word\nor two");
+        assert_eq!(ServerLock::noted(tmp.path()).as_deref(), Some("a word\nor two"));
+        assert_eq!(ServerLock::holder(tmp.path()).unwrap(), Some(std::process::id()));
         assert!(matches!(ServerLock::take(tmp.path()), Err(StoreError::InUse(_))));
         drop(first);
         ServerLock::take(tmp.path()).unwrap();

@@ -188,6 +188,14 @@ impl StoreHandle {
         );
     }
 
+    /// Leaves word in the directory's lock, for another process that asked for something.
+    pub fn note(&self, text: &str) {
+        let lock = self.shared.lock.lock();
+        if let Some(lock) = lock.unwrap_or_else(PoisonError::into_inner).as_ref() {
+            lock.note(text);
+        }
+    }
+
     /// Finishes what is queued, writes the usage counters, and waits for the thread to end.
     pub fn close(&self) {
         // Refused only when the thread has ended already.

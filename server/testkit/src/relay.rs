@@ -230,10 +230,8 @@ impl Relay {
         let id = self.pid();
         tell(self);
         let holder = || {
-            std::fs::read_to_string(self.data_dir().join("server.lock"))
-                .ok()?
-                .parse()
-                .ok()
+            let lock = std::fs::read_to_string(self.data_dir().join("server.lock")).ok()?;
+            lock.lines().next()?.parse().ok()
         };
         let new = until("another process to take over", || {
             holder().filter(|holder: &i32| u32::try_from(*holder) != Ok(id))

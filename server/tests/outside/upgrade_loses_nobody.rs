@@ -190,6 +190,14 @@ fn a_new_process_that_cannot_start_changes_nothing() {
             .then_some(())
     });
     assert!(relay.log().contains("no_such_setting"), "and why");
+    // The command says the same, without waiting for what will not come.
+    let asked = relay.cli_output(&["upgrade"]);
+    let said = String::from_utf8_lossy(&asked.stderr).into_owned();
+    assert_eq!(asked.status.code(), Some(1), "{said}");
+    assert!(
+        said.contains("still serves") && said.contains("no_such_setting"),
+        "{said}"
+    );
     relay.published(&site, "a", "n", "1");
     socket.expect_message("a", "n", &json!(1));
 }
