@@ -1,17 +1,25 @@
-// Runs before the first paint: the chosen theme, then the app. A file of its own, since the page's policy allows no inline script.
+// Runs before the first paint: the chosen theme and language, what to show until the app is there, then the app. A file of its own, since the
+// page's policy allows no inline script.
 (() => {
   const here = document.currentScript.src;
+  const root = document.documentElement;
+  let kept = () => null;
   try {
-    const theme = localStorage.getItem("hookcast.theme");
-    if (theme === "light" || theme === "dark") document.documentElement.dataset.theme = theme;
+    const storage = localStorage;
+    kept = (name) => storage.getItem(`hookcast.${name}`);
   } catch {
-    // Storage may be switched off; the system's theme serves.
+    // Storage may be switched off; the system's theme and the browser's language serve.
   }
+  const theme = kept("theme");
+  if (theme === "light" || theme === "dark") root.dataset.theme = theme;
+  root.lang = /^de\b/i.test(kept("lang") || navigator.language) ? "de" : "en";
+  // Whether somebody is signed in, only the relay knows. Here somebody was when this browser last looked.
+  root.dataset.start = /\/(setup|connect)$/.test(location.pathname) ? "wait" : kept("inside") ? "inside" : "login";
   const failed = (error) => {
     console.error(error);
     const start = document.getElementById("start");
     if (!start) return;
-    start.textContent = "The web app could not be loaded. Reload the page; if that does not help, this browser is too old for WebAssembly.";
+    start.textContent = root.lang === "de" ? "{{de.start_failed}}" : "{{en.start_failed}}";
     start.className = "start start-text";
   };
   // From the cache the app can be there before the page's body, which it takes the place of, has been read.

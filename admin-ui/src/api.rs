@@ -3,11 +3,11 @@
 use crate::app::app;
 use crate::browser;
 use crate::text::{fill, t};
-use hookcast_api::routes::{Op, route};
+use hookcast_api::routes::{Op, path_with};
 use hookcast_api::{API_VERSION, ApiError, CSRF_HEADER, FieldError, VERSION_HEADER, code};
+use hookcast_json::{FromJson, ToJson, Value};
 use js_sys::JsString;
-use serde::Serialize;
-use serde::de::DeserializeOwned;
+use std::pin::Pin;
 use wasm_bindgen::{JsCast as _, JsValue};
 use wasm_bindgen_futures::JsFuture;
 
@@ -68,55 +68,97 @@ impl Failure {
 }
 
 pub type Outcome<T> = Result<T, Failure>;
+/// One type for every request under way.
+pub type Answering<T> = Pin<Box<dyn Future<Output = Outcome<T>>>>;
+
+/// A request that has not been sent, and what its answer is read as. Only the reading knows the type: the rest is compiled once.
+pub struct Request<T> {
+    pub call: Call,
+    pub read: fn(u16, String) -> Outcome<T>,
+}
+
+/// What is sent.
+pub struct Call {
+    op: Op,
+    path: String,
+    body: Option<String>,
+}
 
 /// `GET`s and `DELETE`s: nothing to send.
-pub async fn ask<T: DeserializeOwned>(op: Op, path: &[&str]) -> Outcome<T> {
-    request(op, path, "", None).await
+pub fn ask<T: FromJson>(op: Op, path: &[&str]) -> Request<T> {
+    ask_with(op, path, "")
 }
 
 /// The same with a query, such as `?limit=100`.
-pub async fn ask_with<T: DeserializeOwned>(op: Op, path: &[&str], query: &str) -> Outcome<T> {
-    request(op, path, query, None).await
+pub fn ask_with<T: FromJson>(op: Op, path: &[&str], query: &str) -> Request<T> {
+    Request {
+        call: call(op, path, query, None),
+        read: read_json,
+    }
 }
 
 /// What sends a body.
-pub async fn send<B: Serialize, T: DeserializeOwned>(op: Op, path: &[&str], body: &B) -> Outcome<T> {
-    request(
-        op,
-        path,
-        "",
-        Some(serde_json::to_string(body).expect("the API's types are JSON")),
-    )
-    .await
-}
-
-async fn request<T: DeserializeOwned>(
-    op: Op,
-    path: &[&str],
-    query: &str,
-    body: Option<String>,
-) -> Outcome<T> {
-    let (status, text) = raw(op, path, query, body).await?;
-    serde_json::from_str(&text).map_err(|_| Failure::unreadable(status))
+pub fn send<T: FromJson>(op: Op, path: &[&str], body: &impl ToJson) -> Request<T> {
+    Request {
+        call: call(op, path, "", Some(body.to_json())),
+        read: read_json,
+    }
 }
 
 /// The answer's text as it is: for documents that are not JSON.
-pub async fn text<B: Serialize>(op: Op, path: &[&str], body: &B) -> Outcome<String> {
-    let body = serde_json::to_string(body).expect("the API's types are JSON");
-    Ok(raw(op, path, "", Some(body)).await?.1)
+pub fn text(op: Op, path: &[&str], body: &impl ToJson) -> Request<String> {
+    Request {
+        call: call(op, path, "", Some(body.to_json())),
+        read: |_, text| Ok(text),
+    }
 }
 
-async fn raw(op: Op, path: &[&str], query: &str, body: Option<String>) -> Outcome<(u16, String)> {
-    let route = route(op);
+fn read_json<T: FromJson>(status: u16, text: String) -> Outcome<T> {
+    hookcast_json::read(&text).map_err(|_| Failure::unreadable(status))
+}
+
+fn call(op: Op, path: &[&str], query: &str, body: Option<Value>) -> Call {
+    let encoded: Vec<String> = path
+        .iter()
+        .map(|part| js_sys::encode_uri_component(part).into())
+        .collect();
+    let encoded: Vec<&str> = encoded.iter().map(String::as_str).collect();
+    let mut path = path_with(op.path(), &encoded);
+    path.push_str(query);
+    Call {
+        op,
+        path,
+        body: body.map(|body| body.to_text()),
+    }
+}
+
+impl<T: 'static> IntoFuture for Request<T> {
+    type Output = Outcome<T>;
+    type IntoFuture = Answering<T>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(async move {
+            let (status, text) = answer(self.call).await?;
+            (self.read)(status, text)
+        })
+    }
+}
+
+/// What the relay says to a request.
+pub fn answer(call: Call) -> Answering<(u16, String)> {
+    Box::pin(raw(call))
+}
+
+async fn raw(Call { op, path, body }: Call) -> Outcome<(u16, String)> {
     let options = web_sys::RequestInit::new();
-    options.set_method(route.method.as_str());
+    options.set_method(op.method().as_str());
     options.set_credentials(web_sys::RequestCredentials::SameOrigin);
     let headers = web_sys::Headers::new().map_err(|_| Failure::unreachable())?;
     let set = |name: &str, value: &str| {
         let _invalid = headers.set(name, value);
     };
     set(VERSION_HEADER, &API_VERSION.to_string());
-    if route.method.changes_state() {
+    if op.method().changes_state() {
         set(CSRF_HEADER, &app().csrf());
     }
     if let Some(body) = &body {
@@ -125,12 +167,7 @@ async fn raw(op: Op, path: &[&str], query: &str, body: Option<String>) -> Outcom
     }
     options.set_headers(&headers);
 
-    let encoded: Vec<String> = path
-        .iter()
-        .map(|part| js_sys::encode_uri_component(part).into())
-        .collect();
-    let encoded: Vec<&str> = encoded.iter().map(String::as_str).collect();
-    let url = format!("{}{}{query}", browser::root(), route.path_with(&encoded));
+    let url = browser::root() + &path;
     let answer = JsFuture::from(browser::window().fetch_with_str_and_init(&url, &options))
         .await
         .map_err(|_| Failure::unreachable())?;
@@ -144,7 +181,7 @@ async fn raw(op: Op, path: &[&str], query: &str, body: Option<String>) -> Outcom
     if answer.ok() {
         return Ok((status, text));
     }
-    let failure = match serde_json::from_str::<ApiError>(&text) {
+    let failure = match hookcast_json::read::<ApiError>(&text) {
         Ok(error) => Failure {
             status,
             code: error.error,

@@ -5,10 +5,10 @@ use crate::live::Live;
 use crate::route::{self, Route};
 use crate::text::t;
 use crate::ui::toast::Toasts;
+use crate::view::prelude::*;
 use hookcast_api::account::{Me, Role, State};
 use hookcast_api::check_version;
 use hookcast_api::routes::Op;
-use leptos::prelude::*;
 use leptos::task::spawn_local;
 use std::cell::OnceCell;
 
@@ -21,6 +21,8 @@ pub struct App {
     pub outdated: RwSignal<bool>,
     pub live: Live,
     pub toasts: Toasts,
+    /// Apart from `state`, so that a form is not made anew when the same user is confirmed.
+    owner: Memo<bool>,
     /// Where to go after the log-in: the page that asked for it.
     after_login: RwSignal<Option<String>>,
 }
@@ -36,9 +38,16 @@ pub fn app() -> App {
 
 impl App {
     pub fn start() -> App {
+        let state = RwSignal::new(None);
+        let owner = memo(move || {
+            state.with(
+                |state| matches!(state, Some(Ok(State { me: Some(me), .. })) if me.user.role == Role::Owner),
+            )
+        });
         let app = App {
             route: RwSignal::new(route::current()),
-            state: RwSignal::new(None),
+            state,
+            owner,
             outdated: RwSignal::new(false),
             live: Live::new(),
             toasts: Toasts::new(),
@@ -69,9 +78,7 @@ impl App {
 
     /// May change things.
     pub fn is_owner(self) -> bool {
-        self.state.with(
-            |state| matches!(state, Some(Ok(State { me: Some(me), .. })) if me.user.role == Role::Owner),
-        )
+        self.owner.get()
     }
 
     pub fn csrf(self) -> String {

@@ -1,6 +1,7 @@
 //! The few things of the browser that the rest asks for, each in a line: storage, the clipboard, the theme, downloads.
 
 use js_sys::{Array, Promise};
+use std::time::Duration;
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
 
@@ -19,6 +20,87 @@ pub fn document() -> web_sys::Document {
     window().document().expect("a window has a document")
 }
 
+/// A line in the browser's console.
+pub fn complain(text: &str) {
+    web_sys::console::error_1(&text.into());
+}
+
+/// A call that is to come.
+#[derive(Clone, Copy)]
+pub struct Timer(i32);
+
+impl Timer {
+    pub fn clear(self) {
+        window().clear_timeout_with_handle(self.0);
+    }
+}
+
+/// Call once, later.
+pub fn after(delay: Duration, run: impl FnOnce() + 'static) -> Timer {
+    after_boxed(delay, Box::new(run))
+}
+
+fn after_boxed(delay: Duration, run: Box<dyn FnOnce()>) -> Timer {
+    let callback = Closure::once_into_js(run);
+    let millis = i32::try_from(delay.as_millis()).unwrap_or(i32::MAX);
+    let timer =
+        window().set_timeout_with_callback_and_timeout_and_arguments_0(callback.unchecked_ref(), millis);
+    Timer(timer.unwrap_or_default())
+}
+
+/// Calls again and again, until it is dropped.
+pub struct Ticking {
+    timer: i32,
+    _run: Closure<dyn FnMut()>,
+}
+
+impl Drop for Ticking {
+    fn drop(&mut self) {
+        window().clear_interval_with_handle(self.timer);
+    }
+}
+
+pub fn every(period: Duration, run: impl FnMut() + 'static) -> Ticking {
+    let run = Closure::wrap(Box::new(run) as Box<dyn FnMut()>);
+    let millis = i32::try_from(period.as_millis()).unwrap_or(i32::MAX);
+    let timer =
+        window().set_interval_with_callback_and_timeout_and_arguments_0(run.as_ref().unchecked_ref(), millis);
+    Ticking {
+        timer: timer.unwrap_or_default(),
+        _run: run,
+    }
+}
+
+/// A listener, taken off its target when it is dropped: what comes after finds nobody.
+pub struct Listener {
+    target: web_sys::EventTarget,
+    name: &'static str,
+    handler: Closure<dyn FnMut(web_sys::Event)>,
+}
+
+impl Drop for Listener {
+    fn drop(&mut self) {
+        let handler = self.handler.as_ref().unchecked_ref();
+        let _refused = self
+            .target
+            .remove_event_listener_with_callback(self.name, handler);
+    }
+}
+
+pub fn listen(
+    target: web_sys::EventTarget,
+    name: &'static str,
+    handler: Box<dyn FnMut(web_sys::Event)>,
+) -> Listener {
+    let handler = Closure::wrap(handler);
+    let _refused = target.add_event_listener_with_callback(name, handler.as_ref().unchecked_ref());
+    Listener {
+        target,
+        name,
+        handler,
+    }
+}
+
 fn storage() -> Option<web_sys::Storage> {
     window().local_storage().ok().flatten()
 }
@@ -31,6 +113,12 @@ pub fn kept(name: &str) -> Option<String> {
 pub fn keep(name: &str, value: &str) {
     if let Some(storage) = storage() {
         let _full = storage.set_item(name, value);
+    }
+}
+
+pub fn forget(name: &str) {
+    if let Some(storage) = storage() {
+        let _refused = storage.remove_item(name);
     }
 }
 
@@ -72,6 +160,14 @@ fn copy_by_selection(text: &str) -> Option<bool> {
     Some(copied)
 }
 
+/// What an exception says.
+pub fn said(error: &JsValue) -> String {
+    error
+        .dyn_ref::<js_sys::Error>()
+        .map(|error| error.message().into())
+        .unwrap_or_default()
+}
+
 /// Offer text as a file to save.
 pub fn save_file(name: &str, media: &str, text: &str) {
     let save = || -> Result<(), JsValue> {
@@ -86,7 +182,7 @@ pub fn save_file(name: &str, media: &str, text: &str) {
         web_sys::Url::revoke_object_url(&url)
     };
     if let Err(error) = save() {
-        leptos::logging::error!("saving {name}: {error:?}");
+        complain(&format!("saving {name}: {}", said(&error)));
     }
 }
 

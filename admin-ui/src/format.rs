@@ -34,8 +34,14 @@ fn number_with(value: f64, decimals: u8) -> String {
             .call1(&JsValue::NULL, &value.into())
             .ok()
             .and_then(|text| text.as_string())
-            .unwrap_or_else(|| value.to_string())
+            .unwrap_or_default()
     })
+}
+
+/// A length or place of a drawing, not below 0: to a tenth. Rust's own way would bring its tables for every digit there is.
+pub fn tenths(value: f64) -> String {
+    let tenths = (value * 10.0 + 0.5) as u32;
+    format!("{}.{}", tenths / 10, tenths % 10)
 }
 
 /// `12,345`

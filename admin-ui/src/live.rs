@@ -6,14 +6,14 @@ mod log;
 pub use log::{Log, Row};
 
 use crate::app::app;
-use crate::browser::{self, window};
+use crate::browser::{self, Timer, after, every, listen, window};
+use crate::view::prelude::*;
 use crate::{api, format};
 use hookcast_api::insight::{
     Attention, Changed, Connections, EventLog, HISTORY_SECONDS, Point, RefusalEntry, Relay, Snapshot,
     StreamEvent, Tick,
 };
-use hookcast_api::routes::{Op, route};
-use leptos::prelude::*;
+use hookcast_api::routes::Op;
 use leptos::task::spawn_local;
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -68,7 +68,7 @@ pub struct Live {
 struct Wire {
     source: Option<web_sys::EventSource>,
     handlers: Vec<Closure<dyn FnMut(JsValue)>>,
-    retry: Option<TimeoutHandle>,
+    retry: Option<Timer>,
     failures: u32,
     heard_at: u64,
     opened_once: bool,
@@ -106,29 +106,21 @@ impl Live {
     /// Start, once somebody is signed in. Watches for silence and for the network's return.
     pub fn watch(self) {
         self.open();
-        let silence = set_interval_with_handle(
-            move || {
-                let heard_at = WIRE.with_borrow(|wire| wire.heard_at);
-                if self.link.get_untracked() == Link::On
-                    && format::now().saturating_sub(heard_at) > SILENCE_MAX_MS
-                {
-                    self.lost();
-                }
-            },
-            Duration::from_secs(2),
-        );
-        let online = window_event_listener(leptos::ev::online, move |_| {
+        keep_with_owner(every(Duration::from_secs(2), move || {
+            let heard_at = WIRE.with_borrow(|wire| wire.heard_at);
+            if self.link.get_untracked() == Link::On
+                && format::now().saturating_sub(heard_at) > SILENCE_MAX_MS
+            {
+                self.lost();
+            }
+        }));
+        let online = move |_| {
             if self.link.get_untracked() == Link::Lost {
                 self.open();
             }
-        });
-        on_cleanup(move || {
-            if let Ok(silence) = silence {
-                silence.clear();
-            }
-            online.remove();
-            self.close();
-        });
+        };
+        keep_with_owner(listen(window().into(), "online", Box::new(online)));
+        on_cleanup(move || self.close());
     }
 
     /// Say what this page wants; what it wanted before is forgotten.
@@ -162,7 +154,7 @@ impl Live {
         let mut url = format!(
             "{}{}?api={}",
             browser::root(),
-            route(Op::Stream).path,
+            Op::Stream.path(),
             hookcast_api::API_VERSION
         );
         if want.log {
@@ -213,30 +205,27 @@ impl Live {
             // Spread, so that the pages of a whole office do not return in one instant.
             delay / 2 + (js_sys::Math::random() * (delay / 2) as f64) as u64
         });
-        let retry = set_timeout_with_handle(
-            move || {
-                spawn_local(async move {
-                    // A refusal (the session ended) is told apart from a relay that is away.
-                    match api::ask::<hookcast_api::account::Me>(Op::Me, &[]).await {
-                        Ok(me) => {
-                            app().renewed(me);
-                            self.open();
-                        }
-                        Err(failure) if failure.status == 401 => {}
-                        Err(_) => self.lost(),
+        let retry = after(Duration::from_millis(delay), move || {
+            spawn_local(async move {
+                // A refusal (the session ended) is told apart from a relay that is away.
+                match api::ask::<hookcast_api::account::Me>(Op::Me, &[]).await {
+                    Ok(me) => {
+                        app().renewed(me);
+                        self.open();
                     }
-                });
-            },
-            Duration::from_millis(delay),
-        );
-        WIRE.with_borrow_mut(|wire| wire.retry = retry.ok());
+                    Err(failure) if failure.status == 401 => {}
+                    Err(_) => self.lost(),
+                }
+            });
+        });
+        WIRE.with_borrow_mut(|wire| wire.retry = Some(retry));
     }
 
     fn heard(self, text: &str) {
-        let event = match serde_json::from_str::<StreamEvent>(text) {
+        let event = match hookcast_json::read::<StreamEvent>(text) {
             Ok(event) => event,
             Err(error) => {
-                leptos::logging::error!("the stream said something unknown: {error}");
+                browser::complain(&format!("the stream said something unknown: {error}"));
                 return app().version_differs();
             }
         };

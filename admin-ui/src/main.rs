@@ -8,15 +8,17 @@ mod live;
 mod pages;
 mod route;
 mod shell;
+mod start;
 mod text;
 mod ui;
+mod view;
 
 fn main() {
-    std::panic::set_hook(Box::new(|panic| leptos::logging::error!("{panic}")));
+    std::panic::set_hook(Box::new(|panic| browser::complain(&panic.to_string())));
     text::choose();
-    if let Some(start) = browser::document().get_element_by_id("start") {
-        start.remove();
-    }
-    // Inside, since mounting starts what signals and requests run on.
-    leptos::mount::mount_to_body(|| shell::root(app::App::start()));
+    // Inside, since mounting starts what signals and requests run on. The views are ours, see `view`.
+    leptos::mount::mount_to_body(|| {
+        let body = browser::document().body().expect("a page has a body");
+        shell::root(app::App::start()).mount(&body);
+    });
 }

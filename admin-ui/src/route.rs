@@ -1,7 +1,7 @@
 //! Addresses of the app's pages, and moving between them without loading the page anew.
 
-use crate::browser::{document, window};
-use leptos::prelude::*;
+use crate::browser::{document, listen, window};
+use crate::view::prelude::*;
 use wasm_bindgen::{JsCast as _, JsValue};
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -180,9 +180,14 @@ fn absolute(href: &str) -> String {
 
 /// Follow the address bar: back, forward, and clicks on links of the app itself.
 pub fn follow(route: RwSignal<Route>) {
-    let back = window_event_listener(leptos::ev::popstate, move |_| route.set(current()));
+    let back = listen(
+        window().into(),
+        "popstate",
+        Box::new(move |_| route.set(current())),
+    );
     std::mem::forget(back);
-    let click = window_event_listener(leptos::ev::click, move |event| {
+    let follow = move |event: web_sys::Event| {
+        let event: web_sys::MouseEvent = event.unchecked_into();
         if event.default_prevented()
             || event.button() != 0
             || event.meta_key()
@@ -214,8 +219,8 @@ pub fn follow(route: RwSignal<Route>) {
         event.prevent_default();
         push(&format!("{}{}", link.pathname(), link.search()), false);
         arrive(route);
-    });
-    std::mem::forget(click);
+    };
+    std::mem::forget(listen(window().into(), "click", Box::new(follow)));
 }
 
 fn push(address: &str, replace: bool) {

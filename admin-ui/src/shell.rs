@@ -8,9 +8,10 @@ use crate::app::App;
 use crate::live::Link;
 use crate::pages;
 use crate::route::Route;
+use crate::start;
 use crate::text::t;
 use crate::ui::{Icon, Tone, empty, icon, link_button, note};
-use leptos::prelude::*;
+use crate::view::prelude::*;
 
 /// What the whole window shows.
 #[derive(Clone, Copy, PartialEq)]
@@ -23,8 +24,8 @@ enum Window {
     Inside,
 }
 
-pub fn root(app: App) -> impl IntoView {
-    let window = Memo::new(move |_| {
+pub fn root(app: App) -> AnyView {
+    let window = memo(move || {
         let (signed_in, needs_setup) = match app.state.get() {
             None => return Window::Waiting,
             Some(Err(_)) => return Window::Unreachable,
@@ -39,13 +40,22 @@ pub fn root(app: App) -> impl IntoView {
         }
     });
     view! {
-        {move || match window.get() {
-            Window::Waiting => view! { <div class="start" role="status" aria-label=t().common.loading><span class="start-mark"></span></div> }.into_any(),
-            Window::Unreachable => unreachable(app).into_any(),
-            Window::Setup => pages::setup::page().into_any(),
-            Window::Login => pages::login::page().into_any(),
-            Window::Connect => pages::connect::page().into_any(),
-            Window::Inside => inside(app).into_any(),
+        {move || {
+            let shown = window.get();
+            let view = match shown {
+                // What the page itself shows stays until there is something better.
+                Window::Waiting => return ().into_any(),
+                Window::Unreachable => unreachable(app).into_any(),
+                Window::Setup => pages::setup::page().into_any(),
+                Window::Login => pages::login::page().into_any(),
+                Window::Connect => pages::connect::page().into_any(),
+                Window::Inside => inside(app).into_any(),
+            };
+            start::give_way();
+            if shown != Window::Unreachable {
+                start::remember(matches!(shown, Window::Inside | Window::Connect));
+            }
+            view
         }}
         {app.toasts.view()}
     }
@@ -99,7 +109,7 @@ fn inside(app: App) -> impl IntoView {
 }
 
 /// The page's `<base>` would lead `#main` elsewhere.
-fn skip(event: leptos::ev::MouseEvent) {
+fn skip(event: web_sys::MouseEvent) {
     use wasm_bindgen::JsCast as _;
     event.prevent_default();
     if let Some(main) = crate::browser::document().get_element_by_id("main") {

@@ -56,7 +56,7 @@ pub fn build_if_missing() -> Result<()> {
 /// Format check, clippy and the tests of the crates that need no browser.
 pub fn lint() -> Result<()> {
     let compiler = toolchain::find()?;
-    process::run(plain(process::cargo(&["fmt", "--check"])), BUILD_LIMIT)?;
+    process::run(plain(process::cargo(&["fmt", "--all", "--check"])), BUILD_LIMIT)?;
     let mut clippy = compiler.cargo();
     clippy.args([
         "clippy",
@@ -76,7 +76,11 @@ pub fn lint() -> Result<()> {
             "-p",
             "hookcast-api",
             "-p",
+            "hookcast-json",
+            "-p",
             "hookcast-strings",
+            "--features",
+            "hookcast-api/web",
         ])),
         BUILD_LIMIT,
     )

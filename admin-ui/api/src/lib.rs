@@ -12,6 +12,9 @@ pub mod site;
 pub mod tools;
 pub mod trigger;
 
+#[cfg(feature = "web")]
+use hookcast_json::Json;
+#[cfg(feature = "serde")]
 use serde::{Deserialize, Serialize};
 
 /// Raised by every change that an older web app or script could not read. `GET /api/state` names the server's, and a
@@ -28,6 +31,12 @@ pub const CSRF_HEADER: &str = "x-hookcast-csrf";
 
 /// The session cookie's name.
 pub const SESSION_COOKIE: &str = "hookcast_session";
+
+/// Any JSON: payloads, claims, what a condition compares with.
+#[cfg(all(feature = "web", not(feature = "serde")))]
+pub use hookcast_json::Value;
+#[cfg(feature = "serde")]
+pub use serde_json::Value;
 
 /// Unix time in milliseconds.
 pub type Millis = u64;
@@ -68,7 +77,9 @@ pub mod code {
 }
 
 /// The body of every refusal.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(Serialize, Deserialize))]
+#[cfg_attr(feature = "web", derive(Json))]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ApiError {
     /// A stable code, see [`code`].
@@ -80,7 +91,9 @@ pub struct ApiError {
     pub fields: Vec<FieldError>,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(Serialize, Deserialize))]
+#[cfg_attr(feature = "web", derive(Json))]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct FieldError {
     /// A path into the request: `url`, `limits.connections`, `conditions.rules.2.path`.
@@ -89,7 +102,9 @@ pub struct FieldError {
 }
 
 /// The answer of a change that has nothing else to say.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(Serialize, Deserialize))]
+#[cfg_attr(feature = "web", derive(Json))]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Done {
     pub ok: bool,

@@ -72,12 +72,7 @@ pub struct Route {
 impl Route {
     /// The route's path with its braces filled, in order.
     pub fn path_with(&self, values: &[&str]) -> String {
-        let mut values = values.iter();
-        let parts = self.path.split('/').map(|part| match part.starts_with('{') {
-            true => values.next().copied().unwrap_or_default(),
-            false => part,
-        });
-        parts.collect::<Vec<_>>().join("/")
+        path_with(self.path, values)
     }
 
     /// The values of the path's braces, where `path` is this route's.
@@ -97,6 +92,16 @@ impl Route {
         }
         theirs.next().is_none().then_some(values)
     }
+}
+
+/// A route's path with its braces filled, in order.
+pub fn path_with(path: &str, values: &[&str]) -> String {
+    let mut values = values.iter();
+    let parts = path.split('/').map(|part| match part.starts_with('{') {
+        true => values.next().copied().unwrap_or_default(),
+        false => part,
+    });
+    parts.collect::<Vec<_>>().join("/")
 }
 
 /// What matches a method and a path.
@@ -147,6 +152,15 @@ macro_rules! routes {
             /// The operation's name in the OpenAPI document.
             pub fn name(self) -> &'static str {
                 match self { $(Op::$op => stringify!($op)),* }
+            }
+
+            /// What a client needs of the route: without the table, which the web app would carry along with every summary.
+            pub fn method(self) -> Method {
+                match self { $(Op::$op => Method::$method),* }
+            }
+
+            pub fn path(self) -> &'static str {
+                match self { $(Op::$op => $path),* }
             }
         }
 
@@ -332,7 +346,7 @@ mod tests {
     #[test]
     fn every_route_is_found_by_its_own_path() {
         for expected in ROUTES {
-            let path = expected.path_with(&["ab12", "cd34"]);
+            let path = path_with(expected.op.path(), &["ab12", "cd34"]);
             match find(expected.method.as_str(), &path) {
                 Match::Route(found, _) => assert_eq!(found.op, expected.op, "{path}"),
                 other => panic!("{path}: {other:?}"),

@@ -1,16 +1,23 @@
 //! Sites: what is registered, its credentials, limits, dispatch and usage.
 
+#[cfg(feature = "web")]
+use hookcast_json::Json;
+#[cfg(feature = "serde")]
 use serde::{Deserialize, Serialize};
 
-use crate::Millis;
+use crate::{Millis, Value};
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(Serialize, Deserialize))]
+#[cfg_attr(feature = "web", derive(Json))]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Sites {
     pub sites: Vec<Site>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(Serialize, Deserialize))]
+#[cfg_attr(feature = "web", derive(Json))]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum SiteStatus {
@@ -21,7 +28,9 @@ pub enum SiteStatus {
     AccountDeactivated,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(Serialize, Deserialize))]
+#[cfg_attr(feature = "web", derive(Json))]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Site {
     /// 32 hex characters; the site's name in this API's paths.
@@ -55,7 +64,9 @@ pub struct Site {
 }
 
 /// `None` is the relay's own default, `Some(0)` is unlimited.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(Serialize, Deserialize))]
+#[cfg_attr(feature = "web", derive(Json))]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct SiteLimits {
@@ -64,7 +75,9 @@ pub struct SiteLimits {
     pub messages_per_month: Option<u64>,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(Serialize, Deserialize))]
+#[cfg_attr(feature = "web", derive(Json))]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct NewSite {
@@ -75,7 +88,9 @@ pub struct NewSite {
 }
 
 /// What is absent stays as it is.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(Serialize, Deserialize))]
+#[cfg_attr(feature = "web", derive(Json))]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct SiteChange {
@@ -93,7 +108,9 @@ pub struct SiteChange {
 }
 
 /// A new site with the only unasked look at its credentials.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(Serialize, Deserialize))]
+#[cfg_attr(feature = "web", derive(Json))]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct AddedSite {
     pub site: Site,
@@ -101,7 +118,9 @@ pub struct AddedSite {
 }
 
 /// The three values of a site, as WordPress keeps them.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(Serialize, Deserialize))]
+#[cfg_attr(feature = "web", derive(Json))]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Credentials {
     pub site_key: String,
@@ -109,7 +128,9 @@ pub struct Credentials {
     pub jwt_secret: String,
 }
 
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(Serialize, Deserialize))]
+#[cfg_attr(feature = "web", derive(Json))]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct RotateRequest {
@@ -120,21 +141,27 @@ pub struct RotateRequest {
 }
 
 /// Archiving closes every socket: the site's name is typed to confirm.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(Serialize, Deserialize))]
+#[cfg_attr(feature = "web", derive(Json))]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct ArchiveRequest {
     pub confirm: String,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(Serialize, Deserialize))]
+#[cfg_attr(feature = "web", derive(Json))]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Usage {
     /// Oldest first, a day without traffic included.
     pub days: Vec<UsageDay>,
 }
 
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(Serialize, Deserialize))]
+#[cfg_attr(feature = "web", derive(Json))]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct UsageDay {
     /// `2026-11-20`, UTC.
@@ -145,7 +172,9 @@ pub struct UsageDay {
 }
 
 /// Lines to paste into wp-config.php, above "That's all, stop editing".
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(Serialize, Deserialize))]
+#[cfg_attr(feature = "web", derive(Json))]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct WpConfig {
     /// For the WordSocket plugin: where the relay is. Holds no secret.
@@ -153,7 +182,9 @@ pub struct WpConfig {
 }
 
 /// Dispatch: unsigned JSON from simple scripts, see the protocol.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(Serialize, Deserialize))]
+#[cfg_attr(feature = "web", derive(Json))]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Dispatch {
     pub enabled: bool,
@@ -164,7 +195,9 @@ pub struct Dispatch {
     pub token_hint: Option<String>,
 }
 
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(Serialize, Deserialize))]
+#[cfg_attr(feature = "web", derive(Json))]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct DispatchChange {
@@ -175,7 +208,9 @@ pub struct DispatchChange {
 }
 
 /// A new dispatch token; the one before it stops working.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(Serialize, Deserialize))]
+#[cfg_attr(feature = "web", derive(Json))]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct DispatchToken {
     pub token: String,
@@ -184,18 +219,22 @@ pub struct DispatchToken {
 }
 
 /// Publish by hand.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(Serialize, Deserialize))]
+#[cfg_attr(feature = "web", derive(Json))]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct PublishRequest {
     pub channel: String,
     pub event: String,
     #[serde(default)]
-    pub data: serde_json::Value,
+    pub data: Value,
 }
 
 /// `POST /api/sites/register`: the plugin's contract, unknown fields are let through.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(Serialize, Deserialize))]
+#[cfg_attr(feature = "web", derive(Json))]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct RegisterRequest {
     pub site_url: String,
@@ -204,7 +243,9 @@ pub struct RegisterRequest {
 }
 
 /// `POST /api/sites/unregister`: the plugin's contract.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(Serialize, Deserialize))]
+#[cfg_attr(feature = "web", derive(Json))]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct UnregisterRequest {
     pub site_key: String,

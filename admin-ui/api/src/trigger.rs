@@ -9,12 +9,16 @@
 //!
 //! A path is keys and indexes joined by dots (`1.post_title`, `order.items.0.sku`); the empty path is the whole input.
 
+#[cfg(feature = "web")]
+use hookcast_json::Json;
+#[cfg(feature = "serde")]
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
-use crate::Millis;
+use crate::{Millis, Value};
 
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(Serialize, Deserialize))]
+#[cfg_attr(feature = "web", derive(Json))]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Triggers {
     /// Grows with every change of the site's list; the ETag of `/site/triggers`.
@@ -22,7 +26,9 @@ pub struct Triggers {
     pub triggers: Vec<Trigger>,
 }
 
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(Serialize, Deserialize))]
+#[cfg_attr(feature = "web", derive(Json))]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Trigger {
     /// 16 hex characters, also the last part of a webhook's address.
@@ -42,7 +48,9 @@ pub struct Trigger {
     pub webhook_url: Option<String>,
 }
 
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(Serialize, Deserialize))]
+#[cfg_attr(feature = "web", derive(Json))]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct TriggerSpec {
@@ -56,7 +64,9 @@ pub struct TriggerSpec {
     pub conditions: Conditions,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(Serialize, Deserialize))]
+#[cfg_attr(feature = "web", derive(Json))]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Source {
@@ -101,7 +111,9 @@ fn default_args() -> u8 {
 }
 
 /// How a webhook's sender proves itself.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(Serialize, Deserialize))]
+#[cfg_attr(feature = "web", derive(Json))]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum WebhookVerify {
@@ -116,7 +128,9 @@ pub enum WebhookVerify {
 }
 
 /// What becomes the event's data.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(Serialize, Deserialize))]
+#[cfg_attr(feature = "web", derive(Json))]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
 pub enum DataSpec {
@@ -129,7 +143,9 @@ pub enum DataSpec {
     },
 }
 
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(Serialize, Deserialize))]
+#[cfg_attr(feature = "web", derive(Json))]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Field {
@@ -137,7 +153,9 @@ pub struct Field {
     pub value: FieldValue,
 }
 
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(Serialize, Deserialize))]
+#[cfg_attr(feature = "web", derive(Json))]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
 pub enum FieldValue {
@@ -145,7 +163,9 @@ pub enum FieldValue {
     Constant { value: Value },
 }
 
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq)]
+#[cfg_attr(feature = "serde", derive(Serialize, Deserialize))]
+#[cfg_attr(feature = "web", derive(Json))]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct Conditions {
@@ -154,7 +174,9 @@ pub struct Conditions {
     pub rules: Vec<Condition>,
 }
 
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(Serialize, Deserialize))]
+#[cfg_attr(feature = "web", derive(Json))]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Mode {
@@ -163,7 +185,9 @@ pub enum Mode {
     Any,
 }
 
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(Serialize, Deserialize))]
+#[cfg_attr(feature = "web", derive(Json))]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Condition {
@@ -176,7 +200,9 @@ pub struct Condition {
 
 /// Text is compared as text and numbers as numbers; a number is equal to the text that spells it, because WordPress
 /// passes both. A path that is not there satisfies only `missing`, `not_equals` and `not_contains`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(Serialize, Deserialize))]
+#[cfg_attr(feature = "web", derive(Json))]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Comparison {
@@ -213,7 +239,9 @@ impl Comparison {
 }
 
 /// `PUT`: the whole trigger as it shall be, and the version that it replaces.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(Serialize, Deserialize))]
+#[cfg_attr(feature = "web", derive(Json))]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct TriggerChange {
@@ -222,7 +250,9 @@ pub struct TriggerChange {
 }
 
 /// A created or changed trigger. A new webhook's secret is shown here, and else only after the password.
-#[derive(Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq)]
+#[cfg_attr(feature = "serde", derive(Serialize, Deserialize))]
+#[cfg_attr(feature = "web", derive(Json))]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct SavedTrigger {
     pub trigger: Trigger,
@@ -230,7 +260,9 @@ pub struct SavedTrigger {
     pub webhook_secret: Option<String>,
 }
 
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(Serialize, Deserialize))]
+#[cfg_attr(feature = "web", derive(Json))]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct WebhookSecretRequest {
@@ -241,14 +273,18 @@ pub struct WebhookSecretRequest {
     pub renew: bool,
 }
 
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(Serialize, Deserialize))]
+#[cfg_attr(feature = "web", derive(Json))]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct WebhookSecret {
     pub secret: String,
 }
 
 /// Every trigger's id, in the order they shall have.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(Serialize, Deserialize))]
+#[cfg_attr(feature = "web", derive(Json))]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct TriggerOrder {
@@ -256,7 +292,9 @@ pub struct TriggerOrder {
 }
 
 /// Triggers as a file: no ids, no secrets, readable by another relay.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(Serialize, Deserialize))]
+#[cfg_attr(feature = "web", derive(Json))]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct TriggerDocument {
@@ -269,7 +307,9 @@ impl TriggerDocument {
     pub const FORMAT: &'static str = "hookcast-triggers-1";
 }
 
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(Serialize, Deserialize))]
+#[cfg_attr(feature = "web", derive(Json))]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct TriggerImport {
@@ -280,7 +320,9 @@ pub struct TriggerImport {
 }
 
 /// Fires a trigger with an input of one's own.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(Serialize, Deserialize))]
+#[cfg_attr(feature = "web", derive(Json))]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct TriggerTest {
@@ -291,7 +333,9 @@ pub struct TriggerTest {
     pub publish: bool,
 }
 
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(Serialize, Deserialize))]
+#[cfg_attr(feature = "web", derive(Json))]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct TriggerTestResult {
     /// Whether the conditions hold.
@@ -305,6 +349,7 @@ pub struct TriggerTestResult {
 }
 
 /// `GET /site/triggers`: what WordPress evaluates, the enabled ones only, in their order.
+#[cfg(feature = "serde")]
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct SiteTriggers {
@@ -312,6 +357,7 @@ pub struct SiteTriggers {
     pub triggers: Vec<SiteTrigger>,
 }
 
+#[cfg(feature = "serde")]
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct SiteTrigger {

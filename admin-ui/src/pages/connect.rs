@@ -3,14 +3,14 @@
 use super::gate::gate;
 use crate::api::{ask, send};
 use crate::app::app;
-use crate::browser::{document, window};
+use crate::browser::{complain, document, said, window};
 use crate::route::{self, Route};
 use crate::text::{fill, t};
-use crate::ui::{Icon, Submit, Tone, empty, icon, link_button, load, note};
+use crate::ui::{Icon, Loaded, Submit, Tone, empty, icon, link_button, load_then, note};
+use crate::view::prelude::*;
 use hookcast_api::Done;
 use hookcast_api::connect::{ConnectAuthorized, ConnectCancelled, ConnectDescription, ConnectQuery};
 use hookcast_api::routes::Op;
-use leptos::prelude::*;
 use leptos::task::spawn_local;
 use wasm_bindgen::JsCast as _;
 
@@ -46,15 +46,14 @@ fn body() -> impl IntoView {
     let g = &t().gate;
     let asked = StoredValue::new(query());
     let refusal = RwSignal::new(None);
-    let described = load(move || async move {
-        let answer = send::<_, ConnectDescription>(Op::DescribeConnect, &[], &asked.get_value()).await;
-        if let Err(failure) = &answer
-            && failure.status != 0
-        {
-            let _gone = refusal.try_set(Some(failure.message.clone()));
-        }
-        answer
-    });
+    let described = load_then(
+        move || send::<ConnectDescription>(Op::DescribeConnect, &[], &asked.get_value()),
+        move |failure| {
+            if failure.status != 0 {
+                let _gone = refusal.try_set(Some(failure.message.clone()));
+            }
+        },
+    );
     move || {
         match refusal.get() {
         Some(message) => view! {
@@ -71,16 +70,16 @@ fn body() -> impl IntoView {
     }
 }
 
-fn decision(asked: StoredValue<ConnectQuery>, description: Signal<ConnectDescription>) -> impl IntoView {
+fn decision(asked: StoredValue<ConnectQuery>, description: Loaded<ConnectDescription>) -> impl IntoView {
     let app = app();
     let g = &t().gate;
     let description = description.get_untracked();
     let submit = Submit::new();
     let returning = RwSignal::new(false);
-    let authorize = move |event: leptos::ev::SubmitEvent| {
+    let authorize = move |event: web_sys::SubmitEvent| {
         event.prevent_default();
         submit.run(
-            async move { send::<_, ConnectAuthorized>(Op::AuthorizeConnect, &[], &asked.get_value()).await },
+            send::<ConnectAuthorized>(Op::AuthorizeConnect, &[], &asked.get_value()),
             move |answer| {
                 returning.set(true);
                 post_form(&answer);
@@ -89,7 +88,7 @@ fn decision(asked: StoredValue<ConnectQuery>, description: Signal<ConnectDescrip
     };
     let cancel = move |_| {
         submit.run(
-            async move { send::<_, ConnectCancelled>(Op::CancelConnect, &[], &asked.get_value()).await },
+            send::<ConnectCancelled>(Op::CancelConnect, &[], &asked.get_value()),
             move |answer| {
                 returning.set(true);
                 let _refused = window().location().set_href(&answer.location);
@@ -150,6 +149,6 @@ fn post_form(answer: &ConnectAuthorized) {
         form.submit()
     };
     if let Err(error) = send() {
-        leptos::logging::error!("returning to WordPress: {error:?}");
+        complain(&format!("returning to WordPress: {}", said(&error)));
     }
 }

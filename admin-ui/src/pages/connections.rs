@@ -8,13 +8,13 @@ use crate::pages::sites::names;
 use crate::route::Route;
 use crate::text::{fill, t};
 use crate::ui::{
-    Icon, Modal, Sorting, Submit, Tone, empty, load, moment, page_head, pill, search, sort_head,
+    Icon, Sorting, Submit, Tone, empty, load, modal, moment, page_head, pill, search, sort_head,
 };
+use crate::view::prelude::*;
 use hookcast_api::Done;
 use hookcast_api::insight::{Connection, Transport};
 use hookcast_api::routes::Op;
 use hookcast_api::site::Sites;
-use leptos::prelude::*;
 use std::cmp::Ordering;
 use std::collections::HashMap;
 
@@ -70,7 +70,7 @@ pub fn table(site: Option<String>) -> impl IntoView {
     });
     let names = Signal::derive(move || sites.map(names));
     let with_site = site.is_none();
-    let shown = Memo::new(move |_| {
+    let shown = memo(move || {
         let search = wanted.get().to_lowercase();
         let Sorting { column, falling } = sorting.get();
         app.live.connections.with(|all| {
@@ -97,9 +97,9 @@ pub fn table(site: Option<String>) -> impl IntoView {
             shown
         })
     });
-    let total = Memo::new(move |_| app.live.connections.with(|all| all.as_ref().map(|all| all.total)));
+    let total = memo(move || app.live.connections.with(|all| all.as_ref().map(|all| all.total)));
     // An open row goes on living with the stream.
-    let latest = Memo::new(move |_| {
+    let latest = memo(move || {
         let id = chosen.with(|chosen| chosen.as_ref().map(|one| one.id.clone()))?;
         app.live
             .connections
@@ -124,7 +124,7 @@ pub fn table(site: Option<String>) -> impl IntoView {
                     {sort_head(s.bytes, Column::Bytes, "right wide", sorting)}
                     {sort_head(s.lag, Column::Lag, "right", sorting)}
                 </tr></thead>
-                <tbody><For each=move || shown.get() key=|one| one.clone().id children=move |one| row(one.id, shown, names, with_site, choose) /></tbody>
+                <tbody>{each(move || shown.get(), |one| one.clone().id, move |one| row(one.id, shown, names, with_site, choose))}</tbody>
             </table>
             {move || shown.with(Vec::is_empty).then(|| empty(Icon::Search, s.no_match, "", ()))}
         }
@@ -139,7 +139,7 @@ pub fn table(site: Option<String>) -> impl IntoView {
             </div>
             <div class="card-body flush">{body}</div>
         </section>
-        <Modal open title=s.connection>{move || chosen.get().map(|one| details(one, latest, open))}</Modal>
+        {modal(open, s.connection, move || chosen.get().map(|one| details(one, latest, open)))}
     }
 }
 
@@ -183,7 +183,7 @@ fn row(
     let find = move |all: &Vec<Connection>| id.with_value(|id| all.iter().find(|one| one.id == *id).cloned());
     let first = shown.with_untracked(find).expect("a row is made from the list");
     let cell = move |read: fn(&Connection) -> String| {
-        Memo::new(move |_| {
+        memo(move || {
             shown.with(|all| {
                 id.with_value(|id| all.iter().find(|one| one.id == *id).map(read))
                     .unwrap_or_default()
@@ -223,13 +223,10 @@ fn details(chosen: Connection, latest: Memo<Option<Connection>>, open: RwSignal<
     let current = move || now.with_value(|now| now());
     let disconnect = move |_| {
         let id = current().id;
-        submit.run(
-            async move { ask::<Done>(Op::Disconnect, &[&id]).await },
-            move |_| {
-                open.set(false);
-                app.toasts.ok(s.disconnected);
-            },
-        );
+        submit.run(ask::<Done>(Op::Disconnect, &[&id]), move |_| {
+            open.set(false);
+            app.toasts.ok(s.disconnected);
+        });
     };
     let chips = |names: Vec<String>| view! { <div class="row wrap">{names.into_iter().map(|name| view! { <span class="chip">{name}</span> }).collect_view()}</div> };
     view! {

@@ -12,11 +12,11 @@ use crate::pages::sites::names;
 use crate::route::{self, Route};
 use crate::text::{fill, t};
 use crate::ui::icon::small_icon;
-use crate::ui::{Icon, Modal, Tone, empty, fresh_id, load, page_head, pill, search, switch};
+use crate::ui::{Icon, Tone, empty, fresh_id, load, page_head, pill, search, switch, wide_modal};
+use crate::view::prelude::*;
 use hookcast_api::insight::{PayloadWatch, PayloadWatchState};
 use hookcast_api::routes::Op;
 use hookcast_api::site::{SiteStatus, Sites};
-use leptos::prelude::*;
 use leptos::task::spawn_local;
 
 pub fn page(site: Option<String>) -> impl IntoView {
@@ -107,7 +107,7 @@ pub fn log(site: Option<String>) -> impl IntoView {
                     (missed > 0).then(|| view! { <p class="card-foot">{fill(e.missed, &[("n", &format::count(missed))])}</p> })
                 }}
             </div>
-            <Modal open=publishing title=e.publish_title wide=true>{move || publish::form(site.get_value(), sites, publishing)}</Modal>
+            {wide_modal(publishing, e.publish_title, move || publish::form(site.get_value(), sites, publishing))}
         </section>
     }
 }
@@ -121,17 +121,16 @@ fn payload_switch(key: String) -> impl IntoView {
     let busy = RwSignal::new(false);
     let known = load(move || {
         app.live.sites.track();
-        async move { ask::<hookcast_api::site::Site>(Op::Site, &[&key.get_value()]).await }
+        ask::<hookcast_api::site::Site>(Op::Site, &[&key.get_value()])
     });
-    Effect::new(move |_| until.set(known.get().and_then(|site| site.payloads_until)));
+    effect(move || until.set(known.get().and_then(|site| site.payloads_until)));
     let now = crate::ui::clock();
     let on = Signal::derive(move || until.get().is_some_and(|until| until > now.get()));
     let turn = Callback::new(move |on: bool| {
         busy.set(true);
         spawn_local(async move {
             let answer =
-                send::<_, PayloadWatchState>(Op::WatchPayloads, &[&key.get_value()], &PayloadWatch { on })
-                    .await;
+                send::<PayloadWatchState>(Op::WatchPayloads, &[&key.get_value()], &PayloadWatch { on }).await;
             let _gone = busy.try_set(false);
             match answer {
                 Ok(state) => {

@@ -2,7 +2,7 @@
 
 use crate::shell::appearance;
 use crate::ui::{Icon, icon};
-use leptos::prelude::*;
+use crate::view::prelude::*;
 
 pub fn gate(
     title: impl Into<String>,

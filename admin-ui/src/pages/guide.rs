@@ -2,15 +2,16 @@
 
 use crate::api::{ask, send};
 use crate::app::app;
-use crate::pages::sites::AddSite;
+use crate::pages::sites::add_site;
 use crate::route::{self, Route};
 use crate::text::{fill, t};
 use crate::ui::{Icon, Submit, Tone, code_block, icon, link_button, load, note, page_head};
+use crate::view::prelude::*;
 use hookcast_api::Done;
 use hookcast_api::insight::Tick;
 use hookcast_api::routes::Op;
-use hookcast_api::site::{PublishRequest, Site, SiteStatus, Sites, WpConfig};
-use leptos::prelude::*;
+use hookcast_api::site::{AddedSite, PublishRequest, Site, SiteStatus, Sites, WpConfig};
+use hookcast_json::object;
 
 pub fn page(site: Option<String>) -> impl IntoView {
     let app = app();
@@ -20,7 +21,7 @@ pub fn page(site: Option<String>) -> impl IntoView {
         ask::<Sites>(Op::Sites, &[])
     });
     // The site of the address, else the first active one: a reader who returns goes on where they were.
-    let chosen = Memo::new(move |_| {
+    let chosen = memo(move || {
         sites.map(|sites| {
             let named = sites
                 .sites
@@ -35,7 +36,7 @@ pub fn page(site: Option<String>) -> impl IntoView {
         <div class="page">
             {page_head(g.guide_title, g.guide_lead, link_button(&Route::Overview, "button quiet", g.guide_later))}
             {sites.view(move |_| {
-                let has_site = Memo::new(move |_| chosen.with(|site| site.as_ref().map(|site| site.site_key.clone())));
+                let has_site = memo(move || chosen.with(|site| site.as_ref().map(|site| site.site_key.clone())));
                 move || match has_site.get() {
                     None => view! { <div class="steps">{first_step_open()}</div> }.into_any(),
                     Some(key) => view! { <div class="steps">{steps(key, chosen)}</div> }.into_any(),
@@ -60,14 +61,14 @@ fn step(number: u8, done: Signal<bool>, title: &'static str, body: impl IntoView
 
 fn first_step_open() -> impl IntoView {
     let g = &t().gate;
-    let added = Callback::new(|site: Site| {
+    let added = Callback::new(|added: AddedSite| {
         route::replace(&Route::Guide {
-            site: Some(site.site_key),
+            site: Some(added.site.site_key),
         })
     });
     let never = Signal::stored(false);
     view! {
-        {step(1, never, g.guide_site, view! { <p class="muted">{g.guide_site_text}</p><AddSite added /> })}
+        {step(1, never, g.guide_site, view! { <p class="muted">{g.guide_site_text}</p>{add_site(added)} })}
         {step(2, never, g.guide_paste, ())}
         {step(3, never, g.guide_browser, ())}
     }
@@ -77,7 +78,7 @@ fn steps(key: String, site: Memo<Option<Site>>) -> impl IntoView {
     let app = app();
     let g = &t().gate;
     let key = StoredValue::new(key);
-    let config = load(move || async move { ask::<WpConfig>(Op::SiteWpConfig, &[&key.get_value()]).await });
+    let config = load(move || ask::<WpConfig>(Op::SiteWpConfig, &[&key.get_value()]));
 
     // The stream says it first; what was before this page opened stands in the site itself.
     let of_tick = move |read: fn(&hookcast_api::insight::SiteTick) -> bool| {
@@ -139,15 +140,15 @@ fn try_it(key: StoredValue<String>) -> impl IntoView {
     let app = app();
     let g = &t().gate;
     let submit = Submit::new();
-    let send_one = move |event: leptos::ev::SubmitEvent| {
+    let send_one = move |event: web_sys::SubmitEvent| {
         event.prevent_default();
         let request = PublishRequest {
             channel: "events".to_owned(),
             event: "hookcast.test".to_owned(),
-            data: serde_json::json!({ "message": "It works", "from": "the guide" }),
+            data: object! { "message": "It works", "from": "the guide" },
         };
         submit.run(
-            async move { send::<_, Done>(Op::Publish, &[&key.get_value()], &request).await },
+            send::<Done>(Op::Publish, &[&key.get_value()], &request),
             move |_| app.toasts.ok(g.guide_try_sent),
         );
     };

@@ -11,10 +11,10 @@ use crate::ui::{
     Icon, Series, Tone, chart, clock, empty, flush_card, icon, link_button, load, page_head, pill,
     status_pill,
 };
+use crate::view::prelude::*;
 use hookcast_api::insight::{Attention, HISTORY_SECONDS, Point, Severity, SiteTick};
 use hookcast_api::routes::Op;
 use hookcast_api::site::Sites;
-use leptos::prelude::*;
 
 /// Refusals and sites shown here; their own pages show the rest.
 const SHOWN_MAX: usize = 6;
@@ -25,7 +25,7 @@ pub fn page() -> impl IntoView {
         app.live.sites.track();
         ask::<Sites>(Op::Sites, &[])
     });
-    let no_sites = Memo::new(move |_| sites.get().is_some_and(|sites| sites.sites.is_empty()));
+    let no_sites = memo(move || sites.get().is_some_and(|sites| sites.sites.is_empty()));
     let names = Signal::derive(move || sites.map(names));
     view! {
         <div class="page">
@@ -87,14 +87,14 @@ fn attention(app: App) -> impl IntoView {
     };
     view! {
         <section class="stack tight" aria-label=o.attention>
-            <For each=move || app.live.attention.get() key=|one| (one.code.clone(), one.site_key.clone(), one.message.clone()) children=row />
+            {each(move || app.live.attention.get(), |one| (one.code.clone(), one.site_key.clone(), one.message.clone()), row)}
         </section>
     }
 }
 
 /// One line of the history.
 fn series(app: App, name: &'static str, show: fn(f64) -> String, read: fn(&Point) -> Option<f64>) -> Series {
-    let values = Memo::new(move |_| {
+    let values = memo(move || {
         app.live
             .history
             .with(|history| history.iter().map(read).collect::<Vec<_>>())
@@ -126,7 +126,7 @@ fn tile(
 fn tiles(app: App) -> impl IntoView {
     let o = &t().overview;
     let tick = app.live.tick;
-    let times = Signal::from(Memo::new(move |_| {
+    let times = Signal::from(memo(move || {
         app.live
             .history
             .with(|history| history.iter().map(|point| point.at).collect::<Vec<_>>())
@@ -222,7 +222,7 @@ type Names = Signal<std::collections::HashMap<String, String>>;
 
 fn busiest(app: App, names: Names) -> impl IntoView {
     let (o, s) = (&t().overview, &t().sites);
-    let rows = Memo::new(move |_| {
+    let rows = memo(move || {
         let mut sites = app.live.tick.with(|tick| tick.sites.clone());
         sites.sort_by(|a, b| {
             b.publishes_per_second
@@ -266,7 +266,7 @@ fn busiest(app: App, names: Names) -> impl IntoView {
 
 fn shards(app: App) -> impl IntoView {
     let (o, s) = (&t().overview, &t().sites);
-    let count = Memo::new(move |_| app.live.tick.with(|tick| tick.shards.len()));
+    let count = memo(move || app.live.tick.with(|tick| tick.shards.len()));
     let row = move |index: usize| {
         let cell = move |read: fn(&hookcast_api::insight::ShardTick) -> String| {
             move || app.live.tick.with(|tick| tick.shards.get(index).map(read))

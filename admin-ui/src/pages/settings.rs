@@ -10,7 +10,7 @@ mod users;
 use crate::route::{Route, SettingsTab};
 use crate::text::t;
 use crate::ui::page_head;
-use leptos::prelude::*;
+use crate::view::prelude::*;
 
 pub fn page(tab: SettingsTab) -> impl IntoView {
     let s = &t().settings;

@@ -6,10 +6,10 @@ use crate::app::app;
 use crate::route::Route;
 use crate::text::t;
 use crate::ui::{Icon, Submit, TextField, Tone, code_block, empty, link_button, note};
+use crate::view::prelude::*;
 use hookcast_api::account::{Me, SetupRequest};
 use hookcast_api::routes::Op;
 use hookcast_api::{FieldError, code};
-use leptos::prelude::*;
 
 pub fn page() -> impl IntoView {
     let app = app();
@@ -38,7 +38,7 @@ fn form(token: String) -> impl IntoView {
         RwSignal::new(String::new()),
     );
     let submit = Submit::new();
-    let create = move |event: leptos::ev::SubmitEvent| {
+    let create = move |event: web_sys::SubmitEvent| {
         event.prevent_default();
         if password.get_untracked() != again.get_untracked() {
             return submit.failure.set(Some(differs()));
@@ -48,10 +48,9 @@ fn form(token: String) -> impl IntoView {
             email: email.get_untracked(),
             password: password.get_untracked(),
         };
-        submit.run(
-            async move { send::<_, Me>(Op::Setup, &[], &request).await },
-            move |me| app.signed_in(me, Some(Route::Guide { site: None })),
-        );
+        submit.run(send::<Me>(Op::Setup, &[], &request), move |me| {
+            app.signed_in(me, Some(Route::Guide { site: None }))
+        });
     };
     let closed = move || {
         submit.failure.with(|failure| {

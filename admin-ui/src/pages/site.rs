@@ -14,10 +14,10 @@ use crate::pages::sites::status;
 use crate::pages::{connections, events, triggers};
 use crate::route::{Route, SiteTab};
 use crate::text::t;
-use crate::ui::{Loader, Tone, back_link, load, note};
+use crate::ui::{Loaded, Loader, Tone, back_link, load, note};
+use crate::view::prelude::*;
 use hookcast_api::routes::Op;
 use hookcast_api::site::{Site, SiteStatus};
-use leptos::prelude::*;
 
 pub fn page(key: String, tab: SiteTab) -> impl IntoView {
     let app = app();
@@ -31,7 +31,7 @@ pub fn page(key: String, tab: SiteTab) -> impl IntoView {
     on_cleanup(move || app.live.want(Want::default()));
     let site = load(move || {
         app.live.sites.track();
-        async move { ask::<Site>(Op::Site, &[&key.get_value()]).await }
+        ask::<Site>(Op::Site, &[&key.get_value()])
     });
     view! {
         <div class="page">
@@ -54,10 +54,10 @@ pub fn page(key: String, tab: SiteTab) -> impl IntoView {
     }
 }
 
-fn head(site: Signal<Site>) -> impl IntoView {
+fn head(site: Loaded<Site>) -> impl IntoView {
     let s = &t().sites;
-    Effect::new(move |_| site.with(|site| crate::browser::set_title(&site.name)));
-    let state = Memo::new(move |_| site.with(|site| (site.status, site.dispatch_open)));
+    effect(move || site.with(|site| crate::browser::set_title(&site.name)));
+    let state = memo(move || site.with(|site| (site.status, site.dispatch_open)));
     view! {
         <header class="page-head">
             <div class="grow">

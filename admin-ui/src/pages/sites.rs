@@ -8,12 +8,13 @@ use crate::route::{self, Route, SiteTab};
 use crate::text::{fill, t};
 use crate::ui::icon::small_icon;
 use crate::ui::{
-    Icon, Modal, Submit, TextField, Tone, ago_or, check, code_block, empty, link_button, load, note,
-    page_head, search, status_pill,
+    Icon, Loaded, Submit, TextField, Tone, ago_or, check, code_block, empty, link_button, load, modal, note,
+    page_head, search, status_pill, wide_modal,
 };
+use crate::view::prelude::*;
 use hookcast_api::routes::Op;
 use hookcast_api::site::{AddedSite, NewSite, Site, SiteStatus, Sites, WpConfig};
-use leptos::prelude::*;
+use hookcast_json::ToJson as _;
 use std::collections::HashMap;
 
 /// Names by site key, for tables that show many sites.
@@ -52,19 +53,19 @@ pub fn page() -> impl IntoView {
         <div class="page">
             {page_head(t().common.sites, s.lead, add)}
             {sites.view(move |sites| list(sites, adding))}
-            <Modal open=adding title=s.add>
-                <AddSiteWhole added=Callback::new(move |answer| { adding.set(false); added.set(Some(answer)); sites.reload(); }) />
-            </Modal>
+            {modal(adding, s.add, move || view! {
+                {add_site(Callback::new(move |answer| { adding.set(false); added.set(Some(answer)); sites.reload(); }))}
+            })}
             {added_dialog(added)}
         </div>
     }
 }
 
-fn list(sites: Signal<Sites>, adding: RwSignal<bool>) -> impl IntoView {
+fn list(sites: Loaded<Sites>, adding: RwSignal<bool>) -> impl IntoView {
     let s = &t().sites;
     let wanted = RwSignal::new(String::new());
     let archived = RwSignal::new(false);
-    let archived_count = Memo::new(move |_| {
+    let archived_count = memo(move || {
         sites.with(|sites| {
             sites
                 .sites
@@ -73,7 +74,7 @@ fn list(sites: Signal<Sites>, adding: RwSignal<bool>) -> impl IntoView {
                 .count()
         })
     });
-    let shown = Memo::new(move |_| {
+    let shown = memo(move || {
         let search = wanted.get().to_lowercase();
         sites.with(|sites| {
             let fits = |site: &&Site| {
@@ -84,7 +85,7 @@ fn list(sites: Signal<Sites>, adding: RwSignal<bool>) -> impl IntoView {
             sites.sites.iter().filter(fits).cloned().collect::<Vec<_>>()
         })
     });
-    let none_at_all = Memo::new(move |_| sites.with(|sites| sites.sites.is_empty()));
+    let none_at_all = memo(move || sites.with(|sites| sites.sites.is_empty()));
     move || {
         match none_at_all.get() {
         true => view! {
@@ -109,7 +110,7 @@ fn list(sites: Signal<Sites>, adding: RwSignal<bool>) -> impl IntoView {
                             <th scope="col" class="right">{s.connections_now}</th><th scope="col" class="right wide">{s.rate}</th>
                             <th scope="col" class="right wide">{s.month}</th><th scope="col" class="wide">{s.last_publish}</th>
                         </tr></thead>
-                        <tbody><For each=move || shown.get() key=|site| (site.site_key.clone(), format!("{site:?}")) children=row /></tbody>
+                        <tbody>{each(move || shown.get(), |site| site.to_json().to_text(), row)}</tbody>
                     </table>
                     {move || shown.with(Vec::is_empty).then(|| empty(Icon::Search, s.none_found, fill(s.none_found_text, &[("search", &wanted.get())]), ()))}
                 </div>
@@ -151,26 +152,19 @@ fn row(site: Site) -> impl IntoView {
 }
 
 /// The form that adds a site.
-#[component]
-pub fn AddSite(added: Callback<Site>) -> impl IntoView {
-    view! { <AddSiteWhole added=Callback::new(move |answer: AddedSite| added.run(answer.site)) /> }
-}
-
-#[component]
-fn AddSiteWhole(added: Callback<AddedSite>) -> impl IntoView {
+pub fn add_site(added: Callback<AddedSite>) -> AnyView {
     let s = &t().sites;
     let (url, name) = (RwSignal::new("https://".to_owned()), RwSignal::new(String::new()));
     let submit = Submit::new();
-    let add = move |event: leptos::ev::SubmitEvent| {
+    let add = move |event: web_sys::SubmitEvent| {
         event.prevent_default();
         let request = NewSite {
             url: url.get_untracked().trim().to_owned(),
             name: name.get_untracked().trim().to_owned(),
         };
-        submit.run(
-            async move { send::<_, AddedSite>(Op::AddSite, &[], &request).await },
-            move |answer| added.run(answer),
-        );
+        submit.run(send::<AddedSite>(Op::AddSite, &[], &request), move |answer| {
+            added.run(answer)
+        });
     };
     view! {
         <form class="form" on:submit=add>
@@ -185,12 +179,11 @@ fn AddSiteWhole(added: Callback<AddedSite>) -> impl IntoView {
 fn added_dialog(added: RwSignal<Option<AddedSite>>) -> impl IntoView {
     let s = &t().sites;
     let open = RwSignal::new(false);
-    Effect::new(move |_| open.set(added.with(Option::is_some)));
+    effect(move || open.set(added.with(Option::is_some)));
     view! {
-        <Modal open title=s.added_title wide=true>
-            {move || added.get().map(|AddedSite { site, credentials }| {
+        {wide_modal(open, s.added_title, move || added.get().map(|AddedSite { site, credentials }| {
                 let key = StoredValue::new(site.site_key.clone());
-                let config = load(move || async move { ask::<WpConfig>(Op::SiteWpConfig, &[&key.get_value()]).await });
+                let config = load(move || ask::<WpConfig>(Op::SiteWpConfig, &[&key.get_value()]));
                 view! {
                     {note(Tone::Accent, view! { <p>{s.added_text}</p> })}
                     <h3>{s.wp_config}</h3>
@@ -204,7 +197,6 @@ fn added_dialog(added: RwSignal<Option<AddedSite>>) -> impl IntoView {
                         {link_button(&Route::Site { key: site.site_key, tab: SiteTab::Overview }, "button primary", s.open_site)}
                     </div>
                 }
-            })}
-        </Modal>
+            }))}
     }
 }

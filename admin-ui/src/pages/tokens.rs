@@ -8,10 +8,10 @@ use crate::api::{ask, send};
 use crate::app::app;
 use crate::text::t;
 use crate::ui::{Icon, Submit, TextField, card, empty, load, page_head};
+use crate::view::prelude::*;
 use hookcast_api::routes::Op;
 use hookcast_api::site::Sites;
 use hookcast_api::tools::{InspectRequest, TokenReport};
-use leptos::prelude::*;
 
 /// What stands between commas or line ends.
 fn listed(text: &str) -> Vec<String> {
@@ -35,7 +35,7 @@ pub fn page() -> impl IntoView {
             channels: channels.with_untracked(|text| listed(text)),
         };
         submit.run(
-            async move { send::<_, TokenReport>(Op::InspectToken, &[], &request).await },
+            send::<TokenReport>(Op::InspectToken, &[], &request),
             move |answer| report.set(Some(answer)),
         );
     });

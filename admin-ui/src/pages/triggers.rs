@@ -8,21 +8,23 @@ mod transfer;
 mod trial;
 mod webhook;
 
-use crate::api::{Outcome, ask, send};
+use crate::api::{Request, ask, send};
 use crate::app::app;
 use crate::format;
 use crate::pages::events::site_choice;
 use crate::route::{self, Route};
 use crate::text::{fill, t};
 use crate::ui::icon::small_icon;
-use crate::ui::{Icon, Loader, Modal, Submit, ago_or, empty, link_button, load, page_head, switch};
+use crate::ui::{
+    Icon, Loaded, Loader, Submit, ago_or, empty, link_button, load, modal, page_head, switch, wide_modal,
+};
+use crate::view::prelude::*;
 use hookcast_api::Done;
 use hookcast_api::routes::Op;
 use hookcast_api::site::{SiteStatus, Sites};
 use hookcast_api::trigger::{
     SavedTrigger, Source, Trigger, TriggerChange, TriggerOrder, TriggerSpec, Triggers,
 };
-use leptos::prelude::*;
 use leptos::task::spawn_local;
 
 /// The page: of the site in the address, else of the first one.
@@ -34,7 +36,7 @@ pub fn page(site: Option<String>) -> impl IntoView {
         ask::<Sites>(Op::Sites, &[])
     });
     let chosen = StoredValue::new(site);
-    let key = Memo::new(move |_| {
+    let key = memo(move || {
         chosen.get_value().or_else(|| {
             sites.map(|sites| {
                 sites
@@ -66,11 +68,7 @@ struct List {
 }
 
 impl List {
-    fn act<T: 'static>(
-        self,
-        work: impl Future<Output = Outcome<T>> + 'static,
-        then: impl FnOnce(T) + 'static,
-    ) {
+    fn act<T: 'static>(self, work: Request<T>, then: impl FnOnce(T) + 'static) {
         let app = app();
         spawn_local(async move {
             match work.await {
@@ -91,7 +89,7 @@ impl List {
         };
         let key = self.key.get_value();
         self.act(
-            async move { send::<_, SavedTrigger>(Op::ChangeTrigger, &[&key, &trigger.id], &change).await },
+            send::<SavedTrigger>(Op::ChangeTrigger, &[&key, &trigger.id], &change),
             |_| {},
         );
     }
@@ -112,10 +110,9 @@ impl List {
         let key = self.key.get_value();
         let order = TriggerOrder { ids };
         let triggers = self.triggers;
-        self.act(
-            async move { send::<_, Triggers>(Op::OrderTriggers, &[&key], &order).await },
-            move |now| triggers.put(now),
-        );
+        self.act(send::<Triggers>(Op::OrderTriggers, &[&key], &order), move |now| {
+            triggers.put(now)
+        });
     }
 
     fn duplicate(self, trigger: Trigger) {
@@ -126,10 +123,7 @@ impl List {
             ..trigger.spec
         };
         let key = self.key.get_value();
-        self.act(
-            async move { send::<_, SavedTrigger>(Op::AddTrigger, &[&key], &spec).await },
-            |_| {},
-        );
+        self.act(send::<SavedTrigger>(Op::AddTrigger, &[&key], &spec), |_| {});
     }
 }
 
@@ -140,7 +134,7 @@ pub fn list(key: String) -> impl IntoView {
     let key = StoredValue::new(key);
     let triggers = load(move || {
         app.live.triggers.track();
-        async move { ask::<Triggers>(Op::Triggers, &[&key.get_value()]).await }
+        ask::<Triggers>(Op::Triggers, &[&key.get_value()])
     });
     let list = List {
         key,
@@ -163,20 +157,20 @@ pub fn list(key: String) -> impl IntoView {
             </div>
             <div class="card-body flush">
                 {triggers.view(move |all| {
-                    let none = Memo::new(move |_| all.with(|all| all.triggers.is_empty()));
+                    let none = memo(move || all.with(|all| all.triggers.is_empty()));
                     move || match none.get() {
                         true => empty(Icon::Triggers, g.empty, g.empty_text, ()),
                         false => table(list, all, removing).into_any(),
                     }
                 })}
             </div>
-            <Modal open=importing title=g.import_title wide=true>{move || transfer::import(key, triggers, importing)}</Modal>
+            {wide_modal(importing, g.import_title, move || transfer::import(key, triggers, importing))}
             {remove_dialog(list, removing)}
         </section>
     }
 }
 
-fn table(list: List, all: Signal<Triggers>, removing: RwSignal<Option<Trigger>>) -> impl IntoView {
+fn table(list: List, all: Loaded<Triggers>, removing: RwSignal<Option<Trigger>>) -> impl IntoView {
     let g = &t().triggers;
     view! {
         <table class="table">
@@ -185,7 +179,7 @@ fn table(list: List, all: Signal<Triggers>, removing: RwSignal<Option<Trigger>>)
                 <th scope="col" class="wide">{g.sends}</th><th scope="col" class="wide">{g.last_fired}</th>
                 <th scope="col" class="wide"><span class="sr">{t().common.actions}</span></th>
             </tr></thead>
-            <tbody><For each=move || all.get().triggers key=|trigger| (trigger.id.clone(), trigger.version, trigger.fired, trigger.last_problem.clone()) children=move |trigger| row(list, trigger, removing) /></tbody>
+            <tbody>{each(move || all.get().triggers, |trigger| (trigger.id.clone(), trigger.version, trigger.fired, trigger.last_problem.clone()), move |trigger| row(list, trigger, removing))}</tbody>
         </table>
     }
 }
@@ -248,17 +242,15 @@ fn row(list: List, trigger: Trigger, removing: RwSignal<Option<Trigger>>) -> imp
 
 fn remove_dialog(list: List, removing: RwSignal<Option<Trigger>>) -> impl IntoView {
     let open = RwSignal::new(false);
-    Effect::new(move |_| open.set(removing.with(Option::is_some)));
-    Effect::new(move |_| {
+    effect(move || open.set(removing.with(Option::is_some)));
+    effect(move || {
         // Only once: setting it again would wake the effect above, and that one this.
         if !open.get() && removing.with_untracked(Option::is_some) {
             removing.set(None);
         }
     });
     view! {
-        <Modal open title=t().triggers.delete_title>
-            {move || removing.get().map(|trigger| remove_form(list.key, trigger, list.submit, open, Callback::new(move |()| list.triggers.reload())))}
-        </Modal>
+        {modal(open, t().triggers.delete_title, move || removing.get().map(|trigger| remove_form(list.key, trigger, list.submit, open, Callback::new(move |()| list.triggers.reload()))))}
     }
 }
 
@@ -272,11 +264,11 @@ fn remove_form(
 ) -> impl IntoView {
     let g = &t().triggers;
     let id = trigger.id.clone();
-    let remove = move |event: leptos::ev::SubmitEvent| {
+    let remove = move |event: web_sys::SubmitEvent| {
         event.prevent_default();
         let id = id.clone();
         submit.run(
-            async move { ask::<Done>(Op::RemoveTrigger, &[&key.get_value(), &id]).await },
+            ask::<Done>(Op::RemoveTrigger, &[&key.get_value(), &id]),
             move |_| {
                 app().toasts.ok(g.deleted);
                 open.set(false);

@@ -8,12 +8,12 @@ use crate::live::Link;
 use crate::route::{Route, SettingsTab};
 use crate::text::{lang, speak, t};
 use crate::ui::icon::small_icon;
-use crate::ui::{Icon, Modal, icon};
+use crate::ui::{Icon, icon, modal};
+use crate::view::prelude::*;
 use hookcast_api::Done;
 use hookcast_api::account::Role;
 use hookcast_api::routes::Op;
 use hookcast_strings::Lang;
-use leptos::prelude::*;
 use leptos::task::spawn_local;
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -157,7 +157,7 @@ pub fn bottom(app: App) -> impl IntoView {
             .then_some("page")
     };
     // Going somewhere closes the sheet.
-    Effect::new(move |_| {
+    effect(move || {
         app.route.track();
         more.set(false);
     });
@@ -168,11 +168,11 @@ pub fn bottom(app: App) -> impl IntoView {
                 {icon(Icon::More)}<span>{t().common.more}</span>
             </button>
         </nav>
-        <Modal open=more title=t().common.more>
+        {modal(more, t().common.more, move || view! {
             <div class="nav">{Area::ON_PHONE[Area::PHONE..].iter().map(|area| link(*area)).collect_view()}</div>
             {appearance()}
             {who(app)}
-        </Modal>
+        })}
     }
 }
 
@@ -217,8 +217,8 @@ pub fn languages() -> AnyView {
     view! {
         <div class="segments" role="group" aria-label=t().common.language>
             {Lang::ALL.map(|one| view! {
-                <button type="button" lang=one.code() title=one.name() aria-label=format!("{}: {}", one.code().to_uppercase(), one.name()) aria-pressed=(one == lang()).to_string()
-                    on:click=move |_| speak(one)>{one.code().to_uppercase()}</button>
+                <button type="button" lang=one.code() title=one.name() aria-label=format!("{}: {}", one.code().to_ascii_uppercase(), one.name()) aria-pressed=(one == lang()).to_string()
+                    on:click=move |_| speak(one)>{one.code().to_ascii_uppercase()}</button>
             }).collect_view()}
         </div>
     }

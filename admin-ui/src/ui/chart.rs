@@ -2,10 +2,7 @@
 
 use crate::format;
 use crate::text::{fill, t};
-use leptos::html;
-use leptos::prelude::*;
-use std::fmt::Write as _;
-
+use crate::view::prelude::*;
 /// One line of a chart.
 #[derive(Clone)]
 pub struct Series {
@@ -16,6 +13,7 @@ pub struct Series {
     pub show: fn(f64) -> String,
 }
 
+// In step with the numbers in the view below.
 const WIDTH: f64 = 300.0;
 const HEIGHT: f64 = 60.0;
 const POINTS_MIN: usize = 60;
@@ -29,10 +27,10 @@ pub fn chart(
     points_max: usize,
 ) -> AnyView {
     let hovered = RwSignal::new(None::<usize>);
-    let node = NodeRef::<html::Div>::new();
+    let node = NodeRef::<web_sys::HtmlDivElement>::new();
     let series = StoredValue::new(series);
 
-    let top = Memo::new(move |_| {
+    let top = memo(move || {
         let highest = series.with_value(|series| {
             series
                 .iter()
@@ -55,7 +53,7 @@ pub fn chart(
             .enumerate()
             .map(|(nth, one)| {
                 let values = one.values;
-                let paths = Memo::new(move |_| {
+                let paths = memo(move || {
                     values.with(|values| paths(values, top.get(), |index| x(index, values.len())))
                 });
                 let class = format!("s{}", nth + 1);
@@ -91,7 +89,7 @@ pub fn chart(
         })
     };
 
-    let hover = move |event: leptos::ev::PointerEvent| {
+    let hover = move |event: web_sys::PointerEvent| {
         let Some(area) = node.get_untracked() else { return };
         let bounds = area.get_bounding_client_rect();
         let length = times.with_untracked(Vec::len);
@@ -120,13 +118,13 @@ pub fn chart(
     };
     let cursor = move || {
         let index = hovered.get()?;
-        let at = x(index, times.with(Vec::len));
-        Some(view! { <line class="cursor" x1=at x2=at y1="0" y2=HEIGHT></line> })
+        let at = format::tenths(x(index, times.with(Vec::len)));
+        Some(view! { <line class="cursor" x1=at.clone() x2=at y1="0" y2="60"></line> })
     };
     view! {
         <div class="chart" node_ref=node on:pointermove=hover on:pointerleave=move |_| hovered.set(None)>
-            <svg viewBox=format!("0 0 {WIDTH} {HEIGHT}") preserveAspectRatio="none" role="img" aria-label=summary>
-                <line class="base" x1="0" x2=WIDTH y1=HEIGHT y2=HEIGHT></line>
+            <svg viewBox="0 0 300 60" preserveAspectRatio="none" role="img" aria-label=summary>
+                <line class="base" x1="0" x2="300" y1="60" y2="60"></line>
                 {lines}
                 {cursor}
             </svg>
@@ -141,7 +139,13 @@ fn round_up(highest: f64) -> f64 {
     if highest <= 0.0 {
         return 1.0;
     }
-    let power = 10_f64.powf(highest.log10().floor());
+    let mut power = 1.0;
+    while power * 10.0 <= highest {
+        power *= 10.0;
+    }
+    while power > highest {
+        power /= 10.0;
+    }
     [1.0, 2.0, 5.0, 10.0]
         .into_iter()
         .map(|step| step * power)
@@ -160,22 +164,31 @@ fn paths(values: &[Option<f64>], top: f64, x: impl Fn(usize) -> f64) -> (String,
             Some(value) => {
                 let height = HEIGHT - 1.0 - (value / top).clamp(0.0, 1.0) * (HEIGHT - 3.0);
                 let begins = last.is_none();
-                let _infallible = write!(line, "{}{at:.1} {height:.1}", if begins { "M" } else { "L" });
-                let _infallible = match begins {
-                    true => write!(area, "M{at:.1} {HEIGHT}L{at:.1} {height:.1}"),
-                    false => write!(area, "L{at:.1} {height:.1}"),
-                };
+                step(&mut line, if begins { 'M' } else { 'L' }, at, height);
+                if begins {
+                    step(&mut area, 'M', at, HEIGHT);
+                }
+                step(&mut area, 'L', at, height);
                 last = Some(at);
             }
             None => {
                 if let Some(end) = last.take() {
-                    let _infallible = write!(area, "L{end:.1} {HEIGHT}Z");
+                    step(&mut area, 'L', end, HEIGHT);
+                    area.push('Z');
                 }
             }
         }
     }
     if let Some(end) = last {
-        let _infallible = write!(area, "L{end:.1} {HEIGHT}Z");
+        step(&mut area, 'L', end, HEIGHT);
+        area.push('Z');
     }
     (line, area)
+}
+
+fn step(path: &mut String, letter: char, x: f64, y: f64) {
+    path.push(letter);
+    path.push_str(&format::tenths(x));
+    path.push(' ');
+    path.push_str(&format::tenths(y));
 }

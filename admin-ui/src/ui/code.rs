@@ -2,15 +2,19 @@
 
 use super::icon::{Icon, small_icon};
 use crate::app::app;
-use crate::browser;
+use crate::browser::{self, after};
 use crate::text::t;
-use leptos::prelude::*;
+use crate::view::prelude::*;
+use hookcast_json::Value;
 use leptos::task::spawn_local;
-use serde_json::Value;
 use std::time::Duration;
 
 /// Copies what `text` returns at that moment. The button says that it has.
 pub fn copy_button(label: &'static str, text: impl Fn() -> String + 'static) -> AnyView {
+    copy_button_of(label, Box::new(text))
+}
+
+fn copy_button_of(label: &'static str, text: Box<dyn Fn() -> String>) -> AnyView {
     let done = RwSignal::new(false);
     let copy = move |_| {
         let text = text();
@@ -19,12 +23,9 @@ pub fn copy_button(label: &'static str, text: impl Fn() -> String + 'static) -> 
                 return app().toasts.bad(t().common.copy_failed);
             }
             let _gone = done.try_set(true);
-            set_timeout(
-                move || {
-                    let _gone = done.try_set(false);
-                },
-                Duration::from_millis(1600),
-            );
+            after(Duration::from_millis(1600), move || {
+                let _gone = done.try_set(false);
+            });
         });
     };
     view! {
@@ -48,7 +49,7 @@ pub fn code_block(label: &'static str, text: Signal<String>) -> AnyView {
 
 /// JSON, indented and coloured.
 pub fn json_block(label: &'static str, value: Signal<Value>) -> AnyView {
-    let text = move || value.with(|value| serde_json::to_string_pretty(value).unwrap_or_default());
+    let text = move || value.with(Value::to_pretty);
     view! {
         <div class="code with-copy">
             <pre class="fold" tabindex="0" role="region" aria-label=label><code>{move || coloured(&text())}</code></pre>

@@ -2,8 +2,7 @@
 
 use super::fresh_id;
 use super::icon::{Icon, small_icon};
-use leptos::html;
-use leptos::prelude::*;
+use crate::view::prelude::*;
 
 pub struct TextField {
     label: String,
@@ -86,6 +85,11 @@ impl TextField {
         self
     }
 
+    pub fn focused_if(mut self, focused: bool) -> Self {
+        self.focused = focused;
+        self
+    }
+
     /// Offered while typing; anything else may be typed too.
     pub fn suggest(mut self, suggestions: Vec<String>) -> Self {
         self.suggestions = suggestions;
@@ -139,7 +143,7 @@ impl TextField {
         };
         let control = match rows {
             Some(rows) => {
-                let node = NodeRef::<html::Textarea>::new();
+                let node = NodeRef::<web_sys::HtmlTextAreaElement>::new();
                 focus(focused, move || {
                     node.get().map(|area| {
                         let _gone = area.focus();
@@ -153,7 +157,7 @@ impl TextField {
                 .into_any()
             }
             None => {
-                let node = NodeRef::<html::Input>::new();
+                let node = NodeRef::<web_sys::HtmlInputElement>::new();
                 focus(focused, move || {
                     node.get().map(|input| {
                         let _gone = input.focus();
@@ -189,7 +193,7 @@ impl TextField {
 
 fn focus(wanted: bool, focus: impl Fn() -> Option<()> + 'static) {
     if wanted {
-        Effect::new(move |_| {
+        effect(move || {
             let _not_yet = focus();
         });
     }

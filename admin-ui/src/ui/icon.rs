@@ -1,6 +1,6 @@
 //! Icons: strokes on a grid of 20, drawn for this app.
 
-use leptos::prelude::*;
+use crate::view::prelude::*;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Icon {

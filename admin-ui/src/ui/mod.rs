@@ -12,10 +12,10 @@ pub mod toast;
 
 pub use chart::{Series, chart};
 pub use code::{code_block, copy_button, json_block};
-pub use dialog::{Modal, PasswordAgain};
+pub use dialog::{modal, password_again, wide_modal};
 pub use field::{TextField, check, select, switch};
 pub use icon::{Icon, icon};
-pub use load::{Loader, load};
+pub use load::{Loaded, Loader, load, load_then};
 pub use pieces::*;
 pub use submit::Submit;
 

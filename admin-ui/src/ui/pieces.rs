@@ -1,10 +1,11 @@
 //! Small things that many pages use: page heads, empty states, notes, pills, times, tables' heads.
 
 use super::icon::{Icon, icon, large_icon, small_icon};
+use crate::browser::every;
 use crate::format;
 use crate::route::Route;
 use crate::text::t;
-use leptos::prelude::*;
+use crate::view::prelude::*;
 use std::time::Duration;
 
 /// The title of a page, for the tab as well, with what can be done there.
@@ -118,10 +119,7 @@ pub fn back_link(to: &Route, text: impl Into<String>) -> AnyView {
 /// The browser's clock, each second: for ages and countdowns.
 pub fn clock() -> ReadSignal<u64> {
     let (now, set_now) = signal(format::now());
-    if let Ok(ticking) = set_interval_with_handle(move || set_now.set(format::now()), Duration::from_secs(1))
-    {
-        on_cleanup(move || ticking.clear());
-    }
+    keep_with_owner(every(Duration::from_secs(1), move || set_now.set(format::now())));
     now
 }
 

@@ -1,10 +1,9 @@
 //! Sending a form: busy while it lasts, what was typed stays when it fails, and the failure stands where it belongs.
 
 use super::icon::{Icon, icon};
-use crate::api::{Failure, Outcome};
-use leptos::prelude::*;
+use crate::api::{self, Call, Failure, Outcome, Request};
+use crate::view::prelude::*;
 use leptos::task::spawn_local;
-use std::future::Future;
 
 #[derive(Clone, Copy)]
 pub struct Submit {
@@ -21,24 +20,27 @@ impl Submit {
     }
 
     /// Once at a time. The page may be gone when the answer comes; then nobody needs it.
-    pub fn run<T: 'static>(
-        self,
-        work: impl Future<Output = Outcome<T>> + 'static,
-        then: impl FnOnce(T) + 'static,
-    ) {
+    pub fn run<T: 'static>(self, request: Request<T>, then: impl FnOnce(T) + 'static) {
+        let read = request.read;
+        self.start(
+            request.call,
+            Box::new(move |(status, text)| read(status, text).map(then)),
+        );
+    }
+
+    fn start(self, call: Call, then: Box<dyn FnOnce((u16, String)) -> Outcome<()>>) {
         if self.busy.try_get_untracked() != Some(false) {
             return;
         }
         self.busy.set(true);
         self.failure.set(None);
         spawn_local(async move {
-            let outcome = work.await;
+            let answer = api::answer(call).await;
             if self.busy.try_set(false).is_some() {
                 return;
             }
-            match outcome {
-                Ok(value) => then(value),
-                Err(failure) => self.failure.set(Some(failure)),
+            if let Err(failure) = answer.and_then(then) {
+                let _gone = self.failure.try_set(Some(failure));
             }
         });
     }
@@ -49,7 +51,7 @@ impl Submit {
 
     /// What is wrong with one field.
     pub fn error(self, field: &'static str) -> Signal<Option<String>> {
-        Signal::derive(move || self.failure.with(|failure| failure.as_ref()?.of_field(field)))
+        self.error_at(field.to_owned())
     }
 
     /// The same for a field of a list, such as `data.fields.2.name`.
@@ -58,7 +60,7 @@ impl Submit {
     }
 
     /// What is wrong with the whole. Announced as soon as it appears.
-    pub fn note(self) -> impl IntoView {
+    pub fn note(self) -> AnyView {
         view! {
             <div role="alert">
                 {move || self.failure.get().map(|failure| view! {
@@ -68,12 +70,11 @@ impl Submit {
         }
     }
 
-    pub fn button(self, label: impl Into<String>) -> impl IntoView {
+    pub fn button(self, label: &'static str) -> AnyView {
         self.button_of_class(label, "button primary")
     }
 
-    pub fn button_of_class(self, label: impl Into<String>, class: &'static str) -> impl IntoView {
-        let label = label.into();
+    pub fn button_of_class(self, label: &'static str, class: &'static str) -> AnyView {
         view! {
             <button class=class type="submit" disabled=move || self.busy.get()>
                 {move || self.busy.get().then(|| view! { <span class="spin" aria-hidden="true"></span> })}

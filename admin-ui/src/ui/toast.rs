@@ -1,8 +1,9 @@
 //! Short messages in the corner: what was done, what went wrong elsewhere than in a form.
 
 use super::icon::{Icon, icon, small_icon};
+use crate::browser::after;
 use crate::text::t;
-use leptos::prelude::*;
+use crate::view::prelude::*;
 use std::time::Duration;
 
 #[derive(Clone, Debug, PartialEq)]
@@ -51,28 +52,27 @@ impl Toasts {
                 shown.remove(0);
             }
         });
-        set_timeout(
-            move || self.dismiss(id),
-            Duration::from_secs(if good { 5 } else { 10 }),
-        );
+        after(Duration::from_secs(if good { 5 } else { 10 }), move || {
+            self.dismiss(id)
+        });
     }
 
     fn dismiss(self, id: u32) {
         self.shown.update(|shown| shown.retain(|toast| toast.id != id));
     }
 
-    pub fn view(self) -> impl IntoView {
+    pub fn view(self) -> AnyView {
         view! {
             <div class="toasts" role="status" aria-live="polite">
-                <For each=move || self.shown.get() key=|toast| toast.id let:toast>
+                {each(move || self.shown.get(), |toast| toast.id, move |toast| view! {
                     <div class=if toast.good { "toast ok" } else { "toast bad" }>
                         {icon(if toast.good { Icon::Check } else { Icon::Warning })}
-                        <span class="grow">{toast.text.clone()}</span>
+                        <span class="grow">{toast.text}</span>
                         <button class="button quiet icon small" type="button" aria-label=t().common.dismiss on:click=move |_| self.dismiss(toast.id)>
                             {small_icon(Icon::Cross)}
                         </button>
                     </div>
-                </For>
+                })}
             </div>
         }
     }

@@ -18,6 +18,7 @@ crate::texts!(Gate {
     password_differs: "The two passwords differ.", "Die beiden Passwörter sind verschieden.";
     login_title: "Sign in to hookcast", "Bei hookcast anmelden";
     login_button: "Sign in", "Anmelden";
+    start_failed: "The web app could not be loaded. Reload the page; if that does not help, this browser is too old for WebAssembly.", "Die Web-App konnte nicht geladen werden. Lade die Seite neu; hilft das nicht, ist dieser Browser zu alt für WebAssembly.";
     login_forgotten: "Password forgotten? On the server, this sets a new one:", "Passwort vergessen? Auf dem Server setzt das ein neues:";
     to_login: "To the sign-in", "Zur Anmeldung";
 

@@ -4,27 +4,24 @@ use crate::api::send;
 use crate::app::app;
 use crate::text::{fill, t};
 use crate::ui::{Loader, Submit, TextField, Tone, note, select};
+use crate::view::prelude::*;
 use hookcast_api::Done;
 use hookcast_api::routes::Op;
 use hookcast_api::site::{PublishRequest, SiteStatus, Sites};
-use leptos::prelude::*;
-use serde_json::Value;
+use hookcast_json::Value;
 
 /// JSON as typed: the value, or where it is wrong.
 pub fn read_json(text: &str) -> Result<Value, String> {
     if text.trim().is_empty() {
         return Ok(Value::Null);
     }
-    serde_json::from_str(text).map_err(|error| {
-        let why = error.to_string();
-        // The library says the place too; here it stands in the reader's language.
-        let why = why.split(" at line ").next().unwrap_or_default().to_owned();
+    hookcast_json::parse(text).map_err(|wrong| {
         fill(
             t().events.json_wrong,
             &[
-                ("line", &error.line().to_string()),
-                ("column", &error.column().to_string()),
-                ("why", &why),
+                ("line", &wrong.line.to_string()),
+                ("column", &wrong.column.to_string()),
+                ("why", wrong.why),
             ],
         )
     })
@@ -48,9 +45,9 @@ pub fn form(site: Option<String>, sites: Loader<Sites>, open: RwSignal<bool>) ->
     let event = RwSignal::new(String::new());
     let data = RwSignal::new("{\n  \"message\": \"hello\"\n}".to_owned());
     let submit = Submit::new();
-    let wrong = Memo::new(move |_| data.with(|data| read_json(data).err()));
+    let wrong = memo(move || data.with(|data| read_json(data).err()));
     let data_error = Signal::derive(move || wrong.get().or_else(|| submit.error("data").get()));
-    let publish = move |submitted: leptos::ev::SubmitEvent| {
+    let publish = move |submitted: web_sys::SubmitEvent| {
         submitted.prevent_default();
         let Ok(value) = data.with_untracked(|data| read_json(data)) else {
             return;
@@ -62,7 +59,7 @@ pub fn form(site: Option<String>, sites: Loader<Sites>, open: RwSignal<bool>) ->
         };
         let said = fill(e.published, &[("channel", &request.channel)]);
         submit.run(
-            async move { send::<_, Done>(Op::Publish, &[&key.get_untracked()], &request).await },
+            send::<Done>(Op::Publish, &[&key.get_untracked()], &request),
             move |_| {
                 app().toasts.ok(&said);
                 open.set(false);

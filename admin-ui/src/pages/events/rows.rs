@@ -4,20 +4,19 @@
 //! came since is counted and one press away.
 
 use crate::app::app;
+use crate::browser::after;
 use crate::format;
 use crate::live::{Row, with_log};
 use crate::text::{fill, t};
-use crate::ui::{Modal, Tone, json_block, pill};
+use crate::ui::{Tone, json_block, modal, pill};
+use crate::view::prelude::*;
 use hookcast_api::insight::{LogEntry, Origin};
-use leptos::html;
-use leptos::prelude::*;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 /// In step with the style sheet.
-const ROW_PX: f64 = 38.0;
-const SHOWN_PX: f64 = 608.0;
+const ROW_PX: usize = 38;
 /// One row more than can be seen at once, above and below.
 const SLOTS: usize = 18;
 const WRITE_EVERY: Duration = Duration::from_millis(200);
@@ -60,31 +59,29 @@ impl Rows {
         let version = app().live.log_version;
         let waits = StoredValue::new(false);
         // A burst of messages becomes one write.
-        Effect::new(move |_| {
+        effect(move || {
             version.track();
             if waits.get_value() {
                 return;
             }
             waits.set_value(true);
-            set_timeout(
-                move || {
-                    if waits.try_set_value(false).is_none() {
-                        self.look();
-                    }
-                },
-                WRITE_EVERY,
-            );
+            after(WRITE_EVERY, move || {
+                if waits.try_set_value(false).is_none() {
+                    self.look();
+                }
+            });
         });
-        Effect::new(move |_| {
+        effect(move || {
             self.filter.track();
             self.write();
         });
-        Effect::new(move |before: Option<bool>| {
+        let before = StoredValue::new(false);
+        effect(move || {
             let standing = self.held.get() || self.away.get();
-            if before == Some(true) && !standing {
+            if before.get_value() && !standing {
                 self.write();
             }
-            standing
+            before.set_value(standing);
         });
     }
 
@@ -118,7 +115,7 @@ impl Rows {
         self.added.set(added);
     }
 
-    fn to_top(self, list: NodeRef<html::Div>) {
+    fn to_top(self, list: NodeRef<web_sys::HtmlDivElement>) {
         if let Some(list) = list.get_untracked() {
             list.set_scroll_top(0);
         }
@@ -129,30 +126,30 @@ impl Rows {
 
     pub fn view(self, names: Signal<HashMap<String, String>>, with_site: bool) -> impl IntoView {
         let e = &t().events;
-        let list = NodeRef::<html::Div>::new();
+        let list = NodeRef::<web_sys::HtmlDivElement>::new();
         let first = RwSignal::new(0_usize);
         let (open, chosen) = (RwSignal::new(false), RwSignal::new(None::<Arc<Row>>));
         let scrolled = move |_| {
             if let Some(list) = list.get_untracked() {
-                let top = f64::from(list.scroll_top());
-                first.set((top / ROW_PX) as usize);
-                self.away.set(top > ROW_PX / 2.0);
+                let top = usize::try_from(list.scroll_top()).unwrap_or(0);
+                first.set(top / ROW_PX);
+                self.away.set(top > ROW_PX / 2);
             }
         };
         let waiting = move || self.added.get().saturating_sub(self.seen.get());
         let slot = move |nth: usize| {
-            let index = Memo::new(move |_| {
+            let index = memo(move || {
                 let first = first.get();
                 // Each slot keeps its place in a ring, so that scrolling moves few of them.
                 first + (nth + SLOTS - first % SLOTS) % SLOTS
             });
-            let row = Memo::new(move |_| Same(self.shown.with(|shown| shown.get(index.get()).cloned())));
+            let row = memo(move || Same(self.shown.with(|shown| shown.get(index.get()).cloned())));
             slot_view(index, row, names, with_site, move |row| {
                 chosen.set(Some(row));
                 open.set(true);
             })
         };
-        let height = move || format!("{}px", self.shown.with(Vec::len) as f64 * ROW_PX);
+        let height = move || format!("{}px", self.shown.with(Vec::len) * ROW_PX);
         view! {
             <div class="log-new">
                 {move || (waiting() > 0).then(|| view! {
@@ -160,10 +157,10 @@ impl Rows {
                 })}
             </div>
             <div class="log" node_ref=list tabindex="0" role="region" aria-label=e.log on:scroll=scrolled
-                style:max-height=format!("{SHOWN_PX}px") hidden=move || self.shown.with(Vec::is_empty)>
+                style:max-height="608px" hidden=move || self.shown.with(Vec::is_empty)>
                 <div class="log-inner" style:height=height>{(0..SLOTS).map(slot).collect_view()}</div>
             </div>
-            <Modal open title=e.event>{move || chosen.get().map(|row| details(&row, names))}</Modal>
+            {modal(open, e.event, move || chosen.get().map(|row| details(&row, names)))}
         }
     }
 }
@@ -231,7 +228,7 @@ fn slot_view(
     let read = move |read: fn(&LogEntry) -> String| {
         move || row.with(|row| row.0.as_ref().map(|row| read(&row.entry)))
     };
-    let place = move || format!("translateY({}px)", index.get() as f64 * ROW_PX);
+    let place = move || format!("translateY({}px)", index.get() * ROW_PX);
     let site = move || {
         row.with(|row| row.0.as_ref().map(|row| row.entry.site_key.clone()))
             .map(|key| names.with(|names| names.get(&key).cloned()).unwrap_or_default())
@@ -259,7 +256,7 @@ fn details(row: &Row, names: Signal<HashMap<String, String>>) -> impl IntoView +
     let payload = entry
         .payload
         .clone()
-        .map(|text| match serde_json::from_str(&text) {
+        .map(|text| match hookcast_json::parse(&text) {
             Ok(value) => json_block(e.payload, Signal::stored(value)),
             // Cut, or no JSON at all: as it came.
             Err(_) => {

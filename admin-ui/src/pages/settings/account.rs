@@ -6,10 +6,10 @@ use crate::pages::setup::differs;
 use crate::shell::appearance;
 use crate::text::t;
 use crate::ui::{Submit, TextField, Tone, ago, card, flush_card, load, pill};
+use crate::view::prelude::*;
 use hookcast_api::Done;
 use hookcast_api::account::{Me, PasswordChange, Role, Session, Sessions};
 use hookcast_api::routes::Op;
-use leptos::prelude::*;
 
 pub fn role_name(role: Role) -> &'static str {
     match role {
@@ -44,7 +44,7 @@ fn password() -> impl IntoView {
     let text = || RwSignal::new(String::new());
     let (current, new, again) = (text(), text(), text());
     let submit = Submit::new();
-    let change = move |event: leptos::ev::SubmitEvent| {
+    let change = move |event: web_sys::SubmitEvent| {
         event.prevent_default();
         if new.get_untracked() != again.get_untracked() {
             return submit.failure.set(Some(differs()));
@@ -53,16 +53,13 @@ fn password() -> impl IntoView {
             current: current.get_untracked(),
             new: new.get_untracked(),
         };
-        submit.run(
-            async move { send::<_, Me>(Op::ChangePassword, &[], &request).await },
-            move |me| {
-                app.renewed(me);
-                for field in [current, new, again] {
-                    field.set(String::new());
-                }
-                app.toasts.ok(s.password_changed);
-            },
-        );
+        submit.run(send::<Me>(Op::ChangePassword, &[], &request), move |me| {
+            app.renewed(me);
+            for field in [current, new, again] {
+                field.set(String::new());
+            }
+            app.toasts.ok(s.password_changed);
+        });
     };
     card(
         s.password,
@@ -89,22 +86,16 @@ fn sessions() -> impl IntoView {
     });
     let submit = Submit::new();
     let end = move |id: String| {
-        submit.run(
-            async move { ask::<Done>(Op::RevokeSession, &[&id]).await },
-            move |_| {
-                app.toasts.ok(s.session_ended);
-                sessions.reload();
-            },
-        );
+        submit.run(ask::<Done>(Op::RevokeSession, &[&id]), move |_| {
+            app.toasts.ok(s.session_ended);
+            sessions.reload();
+        });
     };
     let end_others = move |_| {
-        submit.run(
-            async move { ask::<Done>(Op::RevokeOtherSessions, &[]).await },
-            move |_| {
-                app.toasts.ok(s.session_ended);
-                sessions.reload();
-            },
-        );
+        submit.run(ask::<Done>(Op::RevokeOtherSessions, &[]), move |_| {
+            app.toasts.ok(s.session_ended);
+            sessions.reload();
+        });
     };
     let row = move |session: Session| {
         let id = session.id.clone();

@@ -3,26 +3,28 @@
 use crate::api::ask_with;
 use crate::text::t;
 use crate::ui::{Icon, Submit, empty, flush_card, load, moment};
+use crate::view::prelude::*;
 use hookcast_api::routes::Op;
 use hookcast_api::tools::{AuditEntry, AuditLog};
-use leptos::prelude::*;
 
 const PAGE: usize = 50;
 
 pub fn tab() -> impl IntoView {
     let s = &t().settings;
-    let log = load(|| async { ask_with::<AuditLog>(Op::Audit, &[], &format!("?limit={PAGE}")).await });
+    let log = load(|| ask_with::<AuditLog>(Op::Audit, &[], &format!("?limit={PAGE}")));
     let submit = Submit::new();
     let more = move |_| {
         let Some(before) = log.get_untracked().and_then(|log| log.next_before) else {
             return;
         };
         submit.run(
-            async move { ask_with::<AuditLog>(Op::Audit, &[], &format!("?limit={PAGE}&before={before}")).await },
-            move |older| log.update(|log| {
-                log.entries.extend(older.entries);
-                log.next_before = older.next_before;
-            }),
+            ask_with::<AuditLog>(Op::Audit, &[], &format!("?limit={PAGE}&before={before}")),
+            move |older| {
+                log.update(|log| {
+                    log.entries.extend(older.entries);
+                    log.next_before = older.next_before;
+                })
+            },
         );
     };
     let row = |entry: AuditEntry| {
@@ -41,7 +43,7 @@ pub fn tab() -> impl IntoView {
             false => view! {
                 <table class="table">
                     <thead><tr><th scope="col">{t().common.time}</th><th scope="col">{s.audit_who}</th><th scope="col">{s.audit_what}</th></tr></thead>
-                    <tbody><For each=move || log.get().entries key=|entry| entry.id children=row /></tbody>
+                    <tbody>{each(move || log.get().entries, |entry| entry.id, row)}</tbody>
                 </table>
                 {submit.note()}
                 {move || log.with(|log| log.next_before).map(|_| view! {

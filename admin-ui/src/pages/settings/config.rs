@@ -3,9 +3,9 @@
 use crate::api::ask;
 use crate::text::t;
 use crate::ui::{Tone, check, load, pill, search};
+use crate::view::prelude::*;
 use hookcast_api::routes::Op;
 use hookcast_api::tools::{EffectiveConfig, Setting};
-use leptos::prelude::*;
 
 pub fn tab() -> impl IntoView {
     let s = &t().settings;

@@ -4,9 +4,9 @@ use crate::api::send;
 use crate::app::app;
 use crate::text::{fill, t};
 use crate::ui::{Submit, TextField, Tone, card, check, moment, note, status_pill, viewers_only_look};
+use crate::view::prelude::*;
 use hookcast_api::routes::Op;
 use hookcast_api::tools::{Check, CheckStatus, DoctorReport, DoctorRequest};
-use leptos::prelude::*;
 
 pub fn tab() -> impl IntoView {
     let app = app();
@@ -23,16 +23,15 @@ fn checks() -> impl IntoView {
     let idle = RwSignal::new(false);
     let report = RwSignal::new(None::<DoctorReport>);
     let submit = Submit::new();
-    let run = move |event: leptos::ev::SubmitEvent| {
+    let run = move |event: web_sys::SubmitEvent| {
         event.prevent_default();
         let request = DoctorRequest {
             url: Some(url.get_untracked()).filter(|url| !url.trim().is_empty()),
             idle: idle.get_untracked(),
         };
-        submit.run(
-            async move { send::<_, DoctorReport>(Op::Doctor, &[], &request).await },
-            move |answer| report.set(Some(answer)),
-        );
+        submit.run(send::<DoctorReport>(Op::Doctor, &[], &request), move |answer| {
+            report.set(Some(answer))
+        });
     };
     view! {
         {card(s.doctor, (), view! {

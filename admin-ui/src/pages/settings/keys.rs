@@ -6,12 +6,12 @@ use crate::pages::site::credentials::secret_line;
 use crate::text::{fill, t};
 use crate::ui::icon::small_icon;
 use crate::ui::{
-    Icon, Modal, Submit, TextField, Tone, ago_or, check, empty, flush_card, load, moment, note, pill, select,
+    Icon, Submit, TextField, Tone, ago_or, check, empty, flush_card, load, modal, moment, note, pill, select,
 };
+use crate::view::prelude::*;
 use hookcast_api::Done;
 use hookcast_api::account::{ApiKey, ApiKeys, CreatedApiKey, NewApiKey, Scope};
 use hookcast_api::routes::Op;
-use leptos::prelude::*;
 
 pub fn tab() -> impl IntoView {
     let app = app();
@@ -78,19 +78,15 @@ fn list() -> impl IntoView {
                 }.into_any(),
             }),
         )}
-        <Modal open=adding title=s.add_key>
-            {move || match made.get() {
+        {modal(adding, s.add_key, move || match made.get() {
                 None => add_form(made, reload).into_any(),
                 Some(made) => view! {
                     {note(Tone::Warn, view! { <p>{s.key_made_text}</p> })}
                     {secret_line(s.key_made, made.secret)}
                     <div class="form-foot"><button class="button primary" type="button" on:click=move |_| adding.set(false)>{t().common.close}</button></div>
                 }.into_any(),
-            }}
-        </Modal>
-        <Modal open=revoke_open title=Signal::derive(move || fill(s.revoke_title, &[("name", &revoking.get().map(|key| key.name).unwrap_or_default())]))>
-            {move || revoking.get().map(|key| revoke_form(key, revoke_open, reload))}
-        </Modal>
+            })}
+        {modal(revoke_open, Signal::derive(move || fill(s.revoke_title, &[("name", &revoking.get().map(|key| key.name).unwrap_or_default())])), move || revoking.get().map(|key| revoke_form(key, revoke_open, reload)))}
     }
 }
 
@@ -100,7 +96,7 @@ fn add_form(made: RwSignal<Option<CreatedApiKey>>, done: Callback<()>) -> impl I
     let expires = RwSignal::new("365".to_owned());
     let chosen = Scope::ALL.map(|scope| (scope, RwSignal::new(scope == Scope::Read)));
     let submit = Submit::new();
-    let add = move |event: leptos::ev::SubmitEvent| {
+    let add = move |event: web_sys::SubmitEvent| {
         event.prevent_default();
         let scopes = chosen
             .iter()
@@ -113,7 +109,7 @@ fn add_form(made: RwSignal<Option<CreatedApiKey>>, done: Callback<()>) -> impl I
             expires_in_days: expires.with_untracked(|days| days.parse().ok()),
         };
         submit.run(
-            async move { send::<_, CreatedApiKey>(Op::AddApiKey, &[], &request).await },
+            send::<CreatedApiKey>(Op::AddApiKey, &[], &request),
             move |answer| {
                 made.set(Some(answer));
                 done.run(());
@@ -144,17 +140,14 @@ fn revoke_form(key: ApiKey, open: RwSignal<bool>, done: Callback<()>) -> impl In
     let s = &t().settings;
     let submit = Submit::new();
     let id = key.id.to_string();
-    let revoke = move |event: leptos::ev::SubmitEvent| {
+    let revoke = move |event: web_sys::SubmitEvent| {
         event.prevent_default();
         let id = id.clone();
-        submit.run(
-            async move { ask::<Done>(Op::RevokeApiKey, &[&id]).await },
-            move |_| {
-                app().toasts.ok(s.revoked);
-                open.set(false);
-                done.run(());
-            },
-        );
+        submit.run(ask::<Done>(Op::RevokeApiKey, &[&id]), move |_| {
+            app().toasts.ok(s.revoked);
+            open.set(false);
+            done.run(());
+        });
     };
     view! {
         <form class="form" on:submit=revoke>

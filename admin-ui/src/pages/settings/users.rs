@@ -5,11 +5,11 @@ use crate::api::{ask, send};
 use crate::app::app;
 use crate::text::{fill, t};
 use crate::ui::icon::small_icon;
-use crate::ui::{Icon, Modal, Submit, TextField, Tone, ago_or, flush_card, load, note, pill, select};
+use crate::ui::{Icon, Submit, TextField, Tone, ago_or, flush_card, load, modal, note, pill, select};
+use crate::view::prelude::*;
 use hookcast_api::Done;
 use hookcast_api::account::{NewUser, Role, User, UserChange, Users};
 use hookcast_api::routes::Op;
-use leptos::prelude::*;
 
 pub fn tab() -> impl IntoView {
     let app = app();
@@ -61,13 +61,9 @@ fn list() -> impl IntoView {
                 </table>
             }),
         )}
-        <Modal open=adding title=s.add_user>{move || add_form(adding, reload)}</Modal>
-        <Modal open=change_open title=Signal::derive(move || fill(s.change_user, &[("email", &changing.get().map(|user| user.email).unwrap_or_default())]))>
-            {move || changing.get().map(|user| change_form(user, change_open, reload))}
-        </Modal>
-        <Modal open=remove_open title=Signal::derive(move || fill(s.remove_user, &[("email", &removing.get().map(|user| user.email).unwrap_or_default())]))>
-            {move || removing.get().map(|user| remove_form(user, remove_open, reload))}
-        </Modal>
+        {modal(adding, s.add_user, move || add_form(adding, reload))}
+        {modal(change_open, Signal::derive(move || fill(s.change_user, &[("email", &changing.get().map(|user| user.email).unwrap_or_default())])), move || changing.get().map(|user| change_form(user, change_open, reload)))}
+        {modal(remove_open, Signal::derive(move || fill(s.remove_user, &[("email", &removing.get().map(|user| user.email).unwrap_or_default())])), move || removing.get().map(|user| remove_form(user, remove_open, reload)))}
     }
 }
 
@@ -94,21 +90,18 @@ fn add_form(open: RwSignal<bool>, done: Callback<()>) -> impl IntoView {
         RwSignal::new("viewer".to_owned()),
     );
     let submit = Submit::new();
-    let add = move |event: leptos::ev::SubmitEvent| {
+    let add = move |event: web_sys::SubmitEvent| {
         event.prevent_default();
         let request = NewUser {
             email: email.get_untracked(),
             password: password.get_untracked(),
             role: role.with_untracked(|role| role_of(role)),
         };
-        submit.run(
-            async move { send::<_, User>(Op::AddUser, &[], &request).await },
-            move |user| {
-                app().toasts.ok(&fill(s.user_added, &[("email", &user.email)]));
-                open.set(false);
-                done.run(());
-            },
-        );
+        submit.run(send::<User>(Op::AddUser, &[], &request), move |user| {
+            app().toasts.ok(&fill(s.user_added, &[("email", &user.email)]));
+            open.set(false);
+            done.run(());
+        });
     };
     view! {
         <form class="form" on:submit=add>
@@ -136,7 +129,7 @@ fn change_form(user: User, open: RwSignal<bool>, done: Callback<()>) -> impl Int
     let password = RwSignal::new(String::new());
     let submit = Submit::new();
     let id = user.id.to_string();
-    let change = move |event: leptos::ev::SubmitEvent| {
+    let change = move |event: web_sys::SubmitEvent| {
         event.prevent_default();
         let id = id.clone();
         let wanted = role.with_untracked(|role| role_of(role));
@@ -144,14 +137,11 @@ fn change_form(user: User, open: RwSignal<bool>, done: Callback<()>) -> impl Int
             role: (wanted != before).then_some(wanted),
             password: Some(password.get_untracked()).filter(|password| !password.is_empty()),
         };
-        submit.run(
-            async move { send::<_, User>(Op::ChangeUser, &[&id], &request).await },
-            move |_| {
-                app().toasts.ok(t().common.saved);
-                open.set(false);
-                done.run(());
-            },
-        );
+        submit.run(send::<User>(Op::ChangeUser, &[&id], &request), move |_| {
+            app().toasts.ok(t().common.saved);
+            open.set(false);
+            done.run(());
+        });
     };
     view! {
         <form class="form" on:submit=change>
@@ -167,17 +157,14 @@ fn remove_form(user: User, open: RwSignal<bool>, done: Callback<()>) -> impl Int
     let s = &t().settings;
     let submit = Submit::new();
     let id = user.id.to_string();
-    let remove = move |event: leptos::ev::SubmitEvent| {
+    let remove = move |event: web_sys::SubmitEvent| {
         event.prevent_default();
         let id = id.clone();
-        submit.run(
-            async move { ask::<Done>(Op::RemoveUser, &[&id]).await },
-            move |_| {
-                app().toasts.ok(s.user_removed);
-                open.set(false);
-                done.run(());
-            },
-        );
+        submit.run(ask::<Done>(Op::RemoveUser, &[&id]), move |_| {
+            app().toasts.ok(s.user_removed);
+            open.set(false);
+            done.run(());
+        });
     };
     view! {
         <form class="form" on:submit=remove>

@@ -1,22 +1,22 @@
 //! A site's channels and who is present in them. Not part of the stream: read again every few seconds while it is looked at.
 
 use crate::api::ask;
+use crate::browser::every;
 use crate::format;
 use crate::text::{fill, t};
-use crate::ui::{Icon, Modal, empty, json_block, load, search};
+use crate::ui::{Icon, Loaded, empty, json_block, load, modal, search};
+use crate::view::prelude::*;
 use hookcast_api::insight::{Channel, Channels};
 use hookcast_api::routes::Op;
-use leptos::prelude::*;
+use hookcast_json::ToJson as _;
 use std::time::Duration;
 
 const READ_AGAIN: Duration = Duration::from_secs(3);
 
 pub fn tab(key: StoredValue<String>) -> impl IntoView {
     let s = &t().sites;
-    let channels = load(move || async move { ask::<Channels>(Op::SiteChannels, &[&key.get_value()]).await });
-    if let Ok(again) = set_interval_with_handle(move || channels.reload(), READ_AGAIN) {
-        on_cleanup(move || again.clear());
-    }
+    let channels = load(move || ask::<Channels>(Op::SiteChannels, &[&key.get_value()]));
+    keep_with_owner(every(READ_AGAIN, move || channels.reload()));
     let wanted = RwSignal::new(String::new());
     let open = RwSignal::new(false);
     let chosen = RwSignal::new(String::new());
@@ -36,24 +36,24 @@ pub fn tab(key: StoredValue<String>) -> impl IntoView {
             <div class="card-head">{search(t().common.search, wanted)}</div>
             <div class="card-body flush">{channels.view(move |channels| table(channels, wanted, chosen, open))}</div>
         </section>
-        <Modal open title=Signal::derive(move || fill(s.members_of, &[("channel", &chosen.get())]))>
+        {modal(open, Signal::derive(move || fill(s.members_of, &[("channel", &chosen.get())])), move || view! {
             <ul class="plain stack">
                 {move || members.get().into_iter().map(|member| view! {
                     <li class="stack tight"><code>{member.id}</code>{json_block(s.members, Signal::stored(member.state))}</li>
                 }).collect_view()}
             </ul>
-        </Modal>
+        })}
     }
 }
 
 fn table(
-    channels: Signal<Channels>,
+    channels: Loaded<Channels>,
     wanted: RwSignal<String>,
     chosen: RwSignal<String>,
     open: RwSignal<bool>,
 ) -> impl IntoView {
     let s = &t().sites;
-    let shown = Memo::new(move |_| {
+    let shown = memo(move || {
         let search = wanted.get().to_lowercase();
         channels.with(|channels| {
             channels
@@ -83,7 +83,7 @@ fn table(
             </tr>
         }
     };
-    let none = Memo::new(move |_| channels.with(|channels| channels.channels.is_empty()));
+    let none = memo(move || channels.with(|channels| channels.channels.is_empty()));
     move || {
         match none.get() {
         true => empty(Icon::Events, s.no_channels, s.no_channels_text, ()),
@@ -93,7 +93,7 @@ fn table(
                     <th scope="col">{s.channel}</th><th scope="col" class="right">{s.subscribers}</th>
                     <th scope="col" class="right wide">{s.remembered}</th><th scope="col" class="right">{s.members}</th>
                 </tr></thead>
-                <tbody><For each=move || shown.get() key=|channel| format!("{channel:?}") children=row /></tbody>
+                <tbody>{each(move || shown.get(), |channel| channel.to_json().to_text(), row)}</tbody>
             </table>
             {move || channels.with(|channels| channels.truncated).then(|| view! { <p class="card-foot">{s.truncated}</p> })}
         }

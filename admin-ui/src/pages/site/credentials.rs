@@ -7,12 +7,12 @@ use crate::browser;
 use crate::text::t;
 use crate::ui::icon::small_icon;
 use crate::ui::{
-    Icon, Modal, PasswordAgain, Submit, TextField, card, copy_button, select, viewers_only_look,
+    Icon, Loaded, Submit, TextField, card, copy_button, modal, password_again, select, viewers_only_look,
 };
+use crate::view::prelude::*;
 use hookcast_api::account::PasswordAgain as Again;
 use hookcast_api::routes::Op;
 use hookcast_api::site::{Credentials, RotateRequest, Site};
-use leptos::prelude::*;
 
 /// A value to copy, under its name.
 pub fn secret_line(name: &'static str, value: String) -> AnyView {
@@ -30,7 +30,7 @@ fn hidden_line(name: &'static str) -> AnyView {
     view! { <div class="field"><span class="label">{name}</span><div class="secret"><code class="muted" aria-label=t().common.hide>"••••••••••••••••••••••••••••••••"</code></div></div> }.into_any()
 }
 
-pub fn tab(site: Signal<Site>) -> impl IntoView {
+pub fn tab(site: Loaded<Site>) -> impl IntoView {
     let app = app();
     let key = StoredValue::new(site.with_untracked(|site| site.site_key.clone()));
     move || match app.is_owner() {
@@ -53,9 +53,7 @@ fn secrets(key: StoredValue<String>) -> impl IntoView {
     let submit = Submit::new();
     let reveal = Callback::new(move |password: String| {
         submit.run(
-            async move {
-                send::<_, Credentials>(Op::SiteCredentials, &[&key.get_value()], &Again { password }).await
-            },
+            send::<Credentials>(Op::SiteCredentials, &[&key.get_value()], &Again { password }),
             move |credentials| {
                 shown.set(Some(credentials));
                 asking.set(false);
@@ -80,7 +78,7 @@ fn secrets(key: StoredValue<String>) -> impl IntoView {
                 None => view! { {hidden_line(s.publish_secret)}{hidden_line(s.jwt_secret)} }.into_any(),
             }}
         })}
-        <PasswordAgain open=asking title=s.show_secrets explain=s.credentials_text button=s.show_secrets submit act=reveal />
+        {password_again(asking, s.show_secrets, s.credentials_text, s.show_secrets, submit, reveal)}
     }
 }
 
@@ -94,8 +92,7 @@ fn rotate_card(key: StoredValue<String>) -> impl IntoView {
             <p class="muted">{s.rotate_text}</p>
             <div><button class="button" type="button" on:click=move |_| { submit.clear(); made.set(None); open.set(true); }>{small_icon(Icon::Rotate)}{s.rotate}</button></div>
         })}
-        <Modal open title=s.rotate>
-            {move || match made.get() {
+        {modal(open, s.rotate, move || match made.get() {
                 Some(credentials) => view! {
                     <p class="strong ok-text" role="status">{s.rotated}</p>
                     {secret_line(s.publish_secret, credentials.publish_secret)}
@@ -103,8 +100,7 @@ fn rotate_card(key: StoredValue<String>) -> impl IntoView {
                     <div class="form-foot"><button class="button primary" type="button" on:click=move |_| open.set(false)>{t().common.close}</button></div>
                 }.into_any(),
                 None => rotate_form(key, submit, made).into_any(),
-            }}
-        </Modal>
+            })}
     }
 }
 
@@ -122,14 +118,14 @@ fn rotate_form(
         ("86400", s.overlap_day),
         ("604800", s.overlap_week),
     ];
-    let rotate = move |event: leptos::ev::SubmitEvent| {
+    let rotate = move |event: web_sys::SubmitEvent| {
         event.prevent_default();
         let request = RotateRequest {
             password: password.get_untracked(),
             overlap_seconds: overlap.with_untracked(|overlap| overlap.parse().unwrap_or(0)),
         };
         submit.run(
-            async move { send::<_, Credentials>(Op::RotateSite, &[&key.get_value()], &request).await },
+            send::<Credentials>(Op::RotateSite, &[&key.get_value()], &request),
             move |credentials| made.set(Some(credentials)),
         );
     };
@@ -150,7 +146,7 @@ fn connector_card(key: StoredValue<String>) -> impl IntoView {
     let submit = Submit::new();
     let download = Callback::new(move |password: String| {
         submit.run(
-            async move { text(Op::SiteConnector, &[&key.get_value()], &Again { password }).await },
+            text(Op::SiteConnector, &[&key.get_value()], &Again { password }),
             move |php| {
                 browser::save_file("hookcast.php", "application/x-php", &php);
                 asking.set(false);
@@ -162,6 +158,6 @@ fn connector_card(key: StoredValue<String>) -> impl IntoView {
             <p class="muted">{s.connector_text}</p>
             <div><button class="button" type="button" on:click=move |_| { submit.clear(); asking.set(true); }>{small_icon(Icon::Download)}{s.connector_download}</button></div>
         })}
-        <PasswordAgain open=asking title=s.connector_download explain=s.connector_text button=s.connector_download submit act=download />
+        {password_again(asking, s.connector_download, s.connector_text, s.connector_download, submit, download)}
     }
 }

@@ -3,18 +3,18 @@
 use super::credentials::secret_line;
 use crate::api::{ask, send};
 use crate::text::t;
-use crate::ui::{Modal, Submit, Tone, card, code_block, copy_button, load, note, switch};
+use crate::ui::{Submit, Tone, card, code_block, copy_button, load, note, switch, wide_modal};
+use crate::view::prelude::*;
 use hookcast_api::routes::Op;
 use hookcast_api::site::{Dispatch, DispatchChange, DispatchToken};
-use leptos::prelude::*;
 
 pub fn card_of(key: StoredValue<String>) -> impl IntoView {
     let s = &t().sites;
-    let dispatch = load(move || async move { ask::<Dispatch>(Op::SiteDispatch, &[&key.get_value()]).await });
+    let dispatch = load(move || ask::<Dispatch>(Op::SiteDispatch, &[&key.get_value()]));
     let submit = Submit::new();
     let change = move |change: DispatchChange| {
         submit.run(
-            async move { send::<_, Dispatch>(Op::ChangeDispatch, &[&key.get_value()], &change).await },
+            send::<Dispatch>(Op::ChangeDispatch, &[&key.get_value()], &change),
             move |now| dispatch.put(now),
         );
     };
@@ -23,7 +23,7 @@ pub fn card_of(key: StoredValue<String>) -> impl IntoView {
     let renew = Submit::new();
     let make = move |_| {
         renew.run(
-            async move { ask::<DispatchToken>(Op::NewDispatchToken, &[&key.get_value()]).await },
+            ask::<DispatchToken>(Op::NewDispatchToken, &[&key.get_value()]),
             move |made| {
                 token.set(Some(made));
                 token_open.set(true);
@@ -56,13 +56,11 @@ pub fn card_of(key: StoredValue<String>) -> impl IntoView {
             {submit.note()}
             {renew.note()}
         })}
-        <Modal open=token_open title=s.dispatch_token_made wide=true>
-            {move || token.get().map(|token| view! {
+        {wide_modal(token_open, s.dispatch_token_made, move || token.get().map(|token| view! {
                 <p class="muted">{s.dispatch_token_text}</p>
                 {secret_line(s.dispatch_token, token.token)}
                 <h3>{s.dispatch_php}</h3>
                 {code_block(s.dispatch_php, Signal::stored(token.php))}
-            })}
-        </Modal>
+            }))}
     }
 }

@@ -4,18 +4,17 @@ use crate::api::{ask, ask_with};
 use crate::app::app;
 use crate::format;
 use crate::text::{fill, t};
-use crate::ui::{Tone, ago_or, card, code_block, copy_button, load, moment, note};
+use crate::ui::{Loaded, Tone, ago_or, card, code_block, copy_button, load, moment, note};
+use crate::view::prelude::*;
 use hookcast_api::insight::SiteTick;
 use hookcast_api::routes::Op;
 use hookcast_api::site::{Site, Usage, UsageDay, WpConfig};
-use leptos::prelude::*;
 
-pub fn tab(site: Signal<Site>) -> impl IntoView {
+pub fn tab(site: Loaded<Site>) -> impl IntoView {
     let s = &t().sites;
     let key = StoredValue::new(site.with_untracked(|site| site.site_key.clone()));
-    let usage =
-        load(move || async move { ask_with::<Usage>(Op::SiteUsage, &[&key.get_value()], "?days=30").await });
-    let config = load(move || async move { ask::<WpConfig>(Op::SiteWpConfig, &[&key.get_value()]).await });
+    let usage = load(move || ask_with::<Usage>(Op::SiteUsage, &[&key.get_value()], "?days=30"));
+    let config = load(move || ask::<WpConfig>(Op::SiteWpConfig, &[&key.get_value()]));
     view! {
         {tiles(key, site)}
         {card(s.usage, (), view! { <p class="small muted">{s.usage_days}</p> {usage.view(days)} })}
@@ -29,7 +28,7 @@ pub fn tab(site: Signal<Site>) -> impl IntoView {
     }
 }
 
-fn tiles(key: StoredValue<String>, site: Signal<Site>) -> impl IntoView {
+fn tiles(key: StoredValue<String>, site: Loaded<Site>) -> impl IntoView {
     let app = app();
     let (s, o) = (&t().sites, &t().overview);
     let now = move |read: fn(&SiteTick) -> f64| {
@@ -40,7 +39,7 @@ fn tiles(key: StoredValue<String>, site: Signal<Site>) -> impl IntoView {
                 .map(read)
         })
     };
-    let connections = Memo::new(move |_| {
+    let connections = memo(move || {
         now(|tick| (tick.sockets + tick.streams) as f64)
             .map_or_else(|| site.with(|site| site.connections), |now| now as u64)
     });
@@ -89,7 +88,7 @@ fn limit(now: u64, limit: Option<u64>) -> AnyView {
                 _ => "meter grow",
             };
             view! {
-                <span class=class aria-hidden="true"><span style:width=format!("{share:.1}%")></span></span>
+                <span class=class aria-hidden="true"><span style:width=format!("{}%", format::tenths(share))></span></span>
                 <span>{fill(s.of_limit, &[("limit", &format::count(limit))])}</span>
             }
             .into_any()
@@ -99,7 +98,7 @@ fn limit(now: u64, limit: Option<u64>) -> AnyView {
     }
 }
 
-fn days(usage: Signal<Usage>) -> impl IntoView {
+fn days(usage: Loaded<Usage>) -> impl IntoView {
     let s = &t().sites;
     let highest = move || usage.with(|usage| usage.days.iter().map(|day| day.publishes).max().unwrap_or(0));
     let bar = |day: UsageDay, highest: u64| {
@@ -114,7 +113,7 @@ fn days(usage: Signal<Usage>) -> impl IntoView {
         );
         let said = text.clone();
         let height = day.publishes as f64 * 100.0 / highest.max(1) as f64;
-        view! { <li class="bar" title=text style:height=format!("{height:.1}%")><span class="sr">{said}</span></li> }
+        view! { <li class="bar" title=text style:height=format!("{}%", format::tenths(height))><span class="sr">{said}</span></li> }
     };
     move || {
         match highest() {
@@ -131,7 +130,7 @@ fn days(usage: Signal<Usage>) -> impl IntoView {
     }
 }
 
-fn facts(site: Signal<Site>) -> impl IntoView {
+fn facts(site: Loaded<Site>) -> impl IntoView {
     let s = &t().sites;
     view! {
         <dl class="facts">

@@ -5,29 +5,29 @@ use crate::app::app;
 use crate::route::{Route, SiteTab};
 use crate::text::t;
 use crate::ui::{Icon, Tone, ago, empty, load, pill};
+use crate::view::prelude::*;
 use hookcast_api::insight::{RefusalEntry, Refusals};
 use hookcast_api::routes::Op;
-use leptos::prelude::*;
 use std::collections::HashMap;
 
 pub fn tab(key: StoredValue<String>) -> impl IntoView {
     let app = app();
     let s = &t().sites;
     // The list is longer than what the stream carries; what the stream adds makes it read again.
-    let newest = Memo::new(move |_| {
+    let newest = memo(move || {
         app.live
             .refusals
             .with(|refusals| refusals.first().map(|refusal| refusal.seq))
     });
     let refusals = load(move || {
         newest.track();
-        async move { ask::<Refusals>(Op::SiteRefusals, &[&key.get_value()]).await }
+        ask::<Refusals>(Op::SiteRefusals, &[&key.get_value()])
     });
     view! {
         <p class="muted">{s.refusals_lead}</p>
         <section class="card"><div class="card-body flush">
             {refusals.view(move |refusals| {
-                let none = Memo::new(move |_| refusals.with(|refusals| refusals.refusals.is_empty()));
+                let none = memo(move || refusals.with(|refusals| refusals.refusals.is_empty()));
                 move || match none.get() {
                     true => empty(Icon::Check, s.no_refusals, s.no_refusals_text, ()),
                     false => refusal_rows(Signal::derive(move || refusals.with(|refusals| refusals.refusals.clone())), None).into_any(),
@@ -68,7 +68,7 @@ pub fn refusal_rows(
                 <th scope="col">{t().common.time}</th><th scope="col">{o.refusal_surface}</th>
                 <th scope="col">{o.refusal_why}</th><th scope="col" class="wide">{o.refusal_from}</th>
             </tr></thead>
-            <tbody><For each=move || refusals.get() key=|one| (one.seq, one.at) children=row /></tbody>
+            <tbody>{each(move || refusals.get(), |one| (one.seq, one.at), row)}</tbody>
         </table>
     }
 }

@@ -5,11 +5,11 @@ use crate::api::{Failure, ask, send};
 use crate::app::app;
 use crate::text::{fill, t};
 use crate::ui::icon::small_icon;
-use crate::ui::{Icon, Modal, Submit, TextField, card, viewers_only_look};
+use crate::ui::{Icon, Submit, TextField, card, modal, viewers_only_look};
+use crate::view::prelude::*;
 use hookcast_api::routes::Op;
 use hookcast_api::site::{ArchiveRequest, Site, SiteChange, SiteLimits, SiteStatus};
 use hookcast_api::{FieldError, code};
-use leptos::prelude::*;
 
 pub fn tab(site: SiteLoader) -> impl IntoView {
     let app = app();
@@ -35,13 +35,10 @@ fn now(site: SiteLoader) -> Site {
 /// Send a change, show what the site is then, say that it is saved.
 fn change(site: SiteLoader, submit: Submit, change: SiteChange) {
     let key = now(site).site_key;
-    submit.run(
-        async move { send::<_, Site>(Op::ChangeSite, &[&key], &change).await },
-        move |changed| {
-            site.put(changed);
-            app().toasts.ok(t().common.saved);
-        },
-    );
+    submit.run(send::<Site>(Op::ChangeSite, &[&key], &change), move |changed| {
+        site.put(changed);
+        app().toasts.ok(t().common.saved);
+    });
 }
 
 fn general(site: SiteLoader) -> impl IntoView {
@@ -49,7 +46,7 @@ fn general(site: SiteLoader) -> impl IntoView {
     let Site { name, url, .. } = now(site);
     let (name, url) = (RwSignal::new(name), RwSignal::new(url));
     let submit = Submit::new();
-    let save = move |event: leptos::ev::SubmitEvent| {
+    let save = move |event: web_sys::SubmitEvent| {
         event.prevent_default();
         change(
             site,
@@ -117,7 +114,7 @@ fn limits(site: SiteLoader) -> impl IntoView {
             messages_per_month: number(&month.get_untracked(), "limits.messages_per_month")?,
         })
     };
-    let save = move |event: leptos::ev::SubmitEvent| {
+    let save = move |event: web_sys::SubmitEvent| {
         event.prevent_default();
         match read() {
             Ok(limits) => change(
@@ -162,7 +159,7 @@ fn origins(site: SiteLoader) -> impl IntoView {
     let s = &t().sites;
     let origins = RwSignal::new(now(site).origins.join("\n"));
     let submit = Submit::new();
-    let save = move |event: leptos::ev::SubmitEvent| {
+    let save = move |event: web_sys::SubmitEvent| {
         event.prevent_default();
         let lines = origins.with_untracked(|origins| {
             origins
@@ -196,7 +193,7 @@ fn origins(site: SiteLoader) -> impl IntoView {
 
 fn danger(site: SiteLoader) -> impl IntoView {
     let s = &t().sites;
-    let status = Memo::new(move |_| site.get().map(|site| site.status));
+    let status = memo(move || site.get().map(|site| site.status));
     let submit = Submit::new();
     let archiving = RwSignal::new(false);
     let switch = move |off: bool| {
@@ -211,13 +208,10 @@ fn danger(site: SiteLoader) -> impl IntoView {
     };
     let restore = move |_| {
         let key = now(site).site_key;
-        submit.run(
-            async move { ask::<Site>(Op::RestoreSite, &[&key]).await },
-            move |back| {
-                site.put(back);
-                app().toasts.ok(s.restored);
-            },
-        );
+        submit.run(ask::<Site>(Op::RestoreSite, &[&key]), move |back| {
+            site.put(back);
+            app().toasts.ok(s.restored);
+        });
     };
     view! {
         <section class="card danger-zone">
@@ -239,7 +233,7 @@ fn danger(site: SiteLoader) -> impl IntoView {
                 }}
                 {submit.note()}
             </div>
-            <Modal open=archiving title=s.archive>{move || archive_form(site, archiving)}</Modal>
+            {modal(archiving, s.archive, move || archive_form(site, archiving))}
         </section>
     }
 }
@@ -249,14 +243,14 @@ fn archive_form(site: SiteLoader, open: RwSignal<bool>) -> impl IntoView {
     let Site { name, site_key, .. } = now(site);
     let confirm = RwSignal::new(String::new());
     let submit = Submit::new();
-    let archive = move |event: leptos::ev::SubmitEvent| {
+    let archive = move |event: web_sys::SubmitEvent| {
         event.prevent_default();
         let key = site_key.clone();
         let request = ArchiveRequest {
             confirm: confirm.get_untracked(),
         };
         submit.run(
-            async move { send::<_, Site>(Op::ArchiveSite, &[&key], &request).await },
+            send::<Site>(Op::ArchiveSite, &[&key], &request),
             move |archived| {
                 open.set(false);
                 site.put(archived);

@@ -3,11 +3,11 @@
 use super::listed;
 use crate::api::send;
 use crate::text::t;
-use crate::ui::{Submit, TextField, Tone, copy_button, note, select};
+use crate::ui::{Loaded, Submit, TextField, Tone, copy_button, note, select};
+use crate::view::prelude::*;
 use hookcast_api::routes::Op;
 use hookcast_api::site::{SiteStatus, Sites};
 use hookcast_api::tools::{MintRequest, MintedToken};
-use leptos::prelude::*;
 
 /// `*` is every channel: what the API spells as an empty prefix.
 fn prefixes(text: &str) -> Vec<String> {
@@ -17,7 +17,7 @@ fn prefixes(text: &str) -> Vec<String> {
         .collect()
 }
 
-pub fn form(sites: Signal<Sites>, token: RwSignal<String>, inspect: Callback<()>) -> AnyView {
+pub fn form(sites: Loaded<Sites>, token: RwSignal<String>, inspect: Callback<()>) -> AnyView {
     let k = &t().tokens;
     let choices: Vec<(String, String)> = sites.with_untracked(|sites| {
         sites
@@ -36,7 +36,7 @@ pub fn form(sites: Signal<Sites>, token: RwSignal<String>, inspect: Callback<()>
     let lifetime = RwSignal::new("300".to_owned());
     let minted = RwSignal::new(None::<MintedToken>);
     let submit = Submit::new();
-    let mint = move |event: leptos::ev::SubmitEvent| {
+    let mint = move |event: web_sys::SubmitEvent| {
         event.prevent_default();
         let request = MintRequest {
             user: user.get_untracked(),
@@ -45,7 +45,7 @@ pub fn form(sites: Signal<Sites>, token: RwSignal<String>, inspect: Callback<()>
             lifetime_seconds: lifetime.with_untracked(|text| text.parse().unwrap_or(300)),
         };
         submit.run(
-            async move { send::<_, MintedToken>(Op::MintToken, &[&key.get_untracked()], &request).await },
+            send::<MintedToken>(Op::MintToken, &[&key.get_untracked()], &request),
             move |answer| {
                 token.set(answer.token.clone());
                 minted.set(Some(answer));

@@ -4,8 +4,8 @@ use crate::format;
 use crate::text::{fill, t};
 use crate::ui::icon::small_icon;
 use crate::ui::{Icon, Tone, card, clock, json_block, moment, note};
+use crate::view::prelude::*;
 use hookcast_api::tools::{SignatureCheck, TokenReport};
-use leptos::prelude::*;
 
 pub fn card_of(report: TokenReport) -> impl IntoView {
     let k = &t().tokens;

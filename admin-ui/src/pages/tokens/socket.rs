@@ -4,8 +4,8 @@ use crate::browser;
 use crate::format;
 use crate::text::{fill, t};
 use crate::ui::{TextField, Tone, card, status_pill};
-use leptos::prelude::*;
-use serde_json::json;
+use crate::view::prelude::*;
+use hookcast_json::{ToJson as _, object};
 use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::rc::Rc;
@@ -45,6 +45,15 @@ impl Open {
             let _closing = socket.close();
         }
         self.handlers.clear();
+    }
+}
+
+/// Ends the connection when it is dropped.
+struct Ending(Rc<RefCell<Open>>);
+
+impl Drop for Ending {
+    fn drop(&mut self) {
+        self.0.borrow_mut().end();
     }
 }
 
@@ -131,7 +140,7 @@ impl Test {
 
     fn subscribe(self, channel: &str) {
         let channels: Vec<String> = super::listed(channel);
-        self.send(&json!({ "type": "subscribe", "channels": channels }).to_string());
+        self.send(&object! { "type": "subscribe", "channels": channels.to_json() }.to_text());
     }
 
     fn send(self, text: &str) {
@@ -162,8 +171,7 @@ pub fn card_of(token: RwSignal<String>) -> impl IntoView {
         open: StoredValue::new_local(Rc::clone(&open)),
     };
     // Leaving the page closes the connection.
-    let last = send_wrapper(open);
-    on_cleanup(move || last.take().borrow_mut().end());
+    keep_with_owner(Ending(open));
     let channel = RwSignal::new("events".to_owned());
     let has_token = move || token.with(|token| !token.trim().is_empty());
     let is_closed = move || test.state.with(|state| matches!(state, State::Closed(_)));
@@ -177,7 +185,7 @@ pub fn card_of(token: RwSignal<String>) -> impl IntoView {
         State::Open => status_pill(k.state_open, Tone::Ok),
     };
     let connect = move |_| test.connect(&token.get_untracked(), channel.get_untracked());
-    let again = move |event: leptos::ev::SubmitEvent| {
+    let again = move |event: web_sys::SubmitEvent| {
         event.prevent_default();
         channel.with_untracked(|channel| test.subscribe(channel));
     };
@@ -206,14 +214,9 @@ pub fn card_of(token: RwSignal<String>) -> impl IntoView {
             </form>
             {move || (!has_token()).then(|| view! { <p class="hint">{k.test_no_token}</p> })}
             <ul class="plain frames" role="log" aria-label=k.frames tabindex="0">
-                <For each=move || test.frames.get() key=|frame| frame.seq children=row />
+                {each(move || test.frames.get().into(), |frame| frame.seq, row)}
             </ul>
             {move || (test.frames.with(VecDeque::is_empty) && !is_closed()).then(|| view! { <p class="hint">{k.no_frames}</p> })}
         },
     )
-}
-
-/// The page has one thread; the library asks clean-ups to be free to move between threads.
-fn send_wrapper<T>(value: T) -> leptos::__reexports::send_wrapper::SendWrapper<T> {
-    leptos::__reexports::send_wrapper::SendWrapper::new(value)
 }

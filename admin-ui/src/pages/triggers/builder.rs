@@ -9,13 +9,13 @@ use crate::route::Route;
 use crate::text::{fill, t};
 use crate::ui::icon::small_icon;
 use crate::ui::{
-    Icon, Modal, Submit, TextField, Tone, back_link, card, empty, json_block, load, note, page_head, switch,
+    Icon, Submit, TextField, Tone, back_link, card, empty, json_block, load, modal, note, page_head, switch,
     viewers_only_look,
 };
+use crate::view::prelude::*;
 use hookcast_api::routes::Op;
 use hookcast_api::trigger::{SavedTrigger, Trigger, TriggerChange, Triggers};
-use leptos::prelude::*;
-use serde_json::json;
+use hookcast_json::object;
 
 pub fn page(site: String, id: Option<String>) -> impl IntoView {
     let g = &t().triggers;
@@ -32,8 +32,7 @@ pub fn page(site: String, id: Option<String>) -> impl IntoView {
         Some(id) => {
             let id = StoredValue::new(id);
             // Read once: what someone else changes meanwhile must not overwrite what is being typed here.
-            let triggers =
-                load(move || async move { ask::<Triggers>(Op::Triggers, &[&key.get_value()]).await });
+            let triggers = load(move || ask::<Triggers>(Op::Triggers, &[&key.get_value()]));
             triggers.view(move |all| {
                 let found = all.with_untracked(|all| {
                     all.triggers
@@ -72,26 +71,20 @@ fn editor(key: StoredValue<String>, trigger: Option<Trigger>) -> impl IntoView {
     let saved = RwSignal::new(trigger);
     let secret = RwSignal::new(None::<String>);
     let removing = RwSignal::new(false);
-    let save = move |event: leptos::ev::SubmitEvent| {
+    let save = move |event: web_sys::SubmitEvent| {
         event.prevent_default();
         let spec = untrack(|| form.spec());
         let key = key.get_value();
         let before = saved.get_untracked();
         let is_new = before.is_none();
-        let work = async move {
-            match before {
-                None => send::<_, SavedTrigger>(Op::AddTrigger, &[&key], &spec).await,
-                Some(before) => {
-                    send::<_, SavedTrigger>(
-                        Op::ChangeTrigger,
-                        &[&key, &before.id],
-                        &TriggerChange {
-                            version: before.version,
-                            spec,
-                        },
-                    )
-                    .await
-                }
+        let work = match before {
+            None => send::<SavedTrigger>(Op::AddTrigger, &[&key], &spec),
+            Some(before) => {
+                let change = TriggerChange {
+                    version: before.version,
+                    spec,
+                };
+                send(Op::ChangeTrigger, &[&key, &before.id], &change)
             }
         };
         submit.run(work, move |answer| {
@@ -101,12 +94,10 @@ fn editor(key: StoredValue<String>, trigger: Option<Trigger>) -> impl IntoView {
         });
     };
     let example = RwSignal::new(String::new());
-    let input = Memo::new(move |_| example.with(|example| read_json(example)));
+    let input = memo(move || example.with(|example| read_json(example)));
     // The example follows the source until the reader changes it.
-    let suggested = Memo::new(move |_| {
-        serde_json::to_string_pretty(&catalogue::example(&form.source())).unwrap_or_default()
-    });
-    Effect::new(move |_| example.set(suggested.get()));
+    let suggested = memo(move || catalogue::example(&form.source()).to_pretty());
+    effect(move || example.set(suggested.get()));
     let removed = Callback::new(move |()| super::to_list(&key.get_value()));
 
     view! {
@@ -134,20 +125,18 @@ fn editor(key: StoredValue<String>, trigger: Option<Trigger>) -> impl IntoView {
                 {move || saved.get().map(|trigger| trial::card_of(key, trigger.id, input))}
             </div>
         </div>
-        <Modal open=removing title=g.delete_title>
-            {move || saved.get().map(|trigger| super::remove_form(key, trigger, Submit::new(), removing, removed))}
-        </Modal>
+        {modal(removing, g.delete_title, move || saved.get().map(|trigger| super::remove_form(key, trigger, Submit::new(), removing, removed)))}
     }
 }
 
 fn preview(
     form: Form,
     example: RwSignal<String>,
-    input: Memo<Result<serde_json::Value, String>>,
+    input: Memo<Result<hookcast_json::Value, String>>,
 ) -> impl IntoView {
     let g = &t().triggers;
-    let spec = Memo::new(move |_| form.spec());
-    let result = Memo::new(move |_| {
+    let spec = memo(move || form.spec());
+    let result = memo(move || {
         input
             .get()
             .ok()
@@ -155,7 +144,7 @@ fn preview(
     });
     let shown = Signal::derive(move || {
         let (channel, event) = spec.with(|spec| (spec.channel.clone(), spec.event.clone()));
-        json!({ "channel": channel, "event": event, "data": result.get().map(|(data, _)| data) })
+        object! { "channel": channel, "event": event, "data": result.get().map(|(data, _)| data).unwrap_or_default() }
     });
     let missing = move || {
         result

@@ -2,7 +2,7 @@
 
 use crate::text::t;
 use hookcast_api::trigger::Source;
-use serde_json::{Value, json};
+use hookcast_json::{Value, object};
 
 pub struct Hook {
     pub group: &'static str,
@@ -191,63 +191,73 @@ pub fn hooks() -> Vec<Hook> {
     ]
 }
 
-fn post() -> Value {
-    json!({
-        "ID": 42, "post_title": "Hello world", "post_name": "hello-world", "post_status": "publish", "post_type": "post", "post_author": "1",
-        "post_date_gmt": "2026-11-20 09:30:00", "post_excerpt": "", "comment_count": "3"
-    })
-}
+/// Values as WordPress passes them, for the examples below.
+const PARTS: [(&str, &str); 4] = [
+    (
+        "$post",
+        r#"{"ID":42,"post_title":"Hello world","post_name":"hello-world","post_status":"publish","post_type":"post","post_author":"1","post_date_gmt":"2026-11-20 09:30:00","post_excerpt":"","comment_count":"3"}"#,
+    ),
+    (
+        "$comment",
+        r#"{"comment_ID":7,"comment_post_ID":42,"comment_author":"Ada","comment_content":"Nice!","comment_approved":"1"}"#,
+    ),
+    (
+        "$order",
+        r#"{"id":1001,"number":"1001","status":"processing","currency":"EUR","total":"49.90","customer_id":12,"billing":{"city":"Vienna","country":"AT"},"line_items":[{"product_id":5,"name":"Mug","quantity":2}]}"#,
+    ),
+    (
+        "$product",
+        r#"{"id":5,"name":"Mug","sku":"MUG-1","price":"12.50","stock_quantity":3,"stock_status":"instock"}"#,
+    ),
+];
 
-fn comment() -> Value {
-    json!({ "comment_ID": 7, "comment_post_ID": 42, "comment_author": "Ada", "comment_content": "Nice!", "comment_approved": "1" })
-}
-
-fn order() -> Value {
-    json!({
-        "id": 1001, "number": "1001", "status": "processing", "currency": "EUR", "total": "49.90", "customer_id": 12,
-        "billing": { "city": "Vienna", "country": "AT" },
-        "line_items": [{ "product_id": 5, "name": "Mug", "quantity": 2 }]
-    })
-}
-
-fn product() -> Value {
-    json!({ "id": 5, "name": "Mug", "sku": "MUG-1", "price": "12.50", "stock_quantity": 3, "stock_status": "instock" })
+fn read(text: &str) -> Value {
+    let mut text = text.to_owned();
+    for (name, part) in PARTS {
+        text = text.replace(name, part);
+    }
+    hookcast_json::parse(&text).unwrap_or_default()
 }
 
 /// An example of what a source passes.
 pub fn example(source: &Source) -> Value {
     match source {
         Source::Action { hook, args, .. } => {
-            let all = match hook.as_str() {
-                "save_post" => json!([42, post(), true]),
-                "transition_post_status" => json!(["publish", "draft", post()]),
-                "trashed_post" => json!([42]),
-                "comment_post" => json!([7, 1, comment()]),
-                "transition_comment_status" => json!(["approved", "unapproved", comment()]),
-                "user_register" | "profile_update" => json!([12]),
-                "wp_login" => json!(["ada", { "ID": 12, "user_login": "ada", "display_name": "Ada" }]),
-                "updated_option" => json!(["blogname", "Old name", "New name"]),
-                "woocommerce_new_order" => json!([1001, order()]),
-                "woocommerce_order_status_changed" => json!([1001, "pending", "processing", order()]),
-                "woocommerce_payment_complete" => json!([1001]),
-                "woocommerce_product_set_stock" | "woocommerce_low_stock" => json!([product()]),
-                _ => Value::Array((0..*args).map(|nth| json!(format!("argument {nth}"))).collect()),
+            let arguments = match hook.as_str() {
+                "save_post" => "[42,$post,true]",
+                "transition_post_status" => r#"["publish","draft",$post]"#,
+                "trashed_post" => "[42]",
+                "comment_post" => "[7,1,$comment]",
+                "transition_comment_status" => r#"["approved","unapproved",$comment]"#,
+                "user_register" | "profile_update" => "[12]",
+                "wp_login" => r#"["ada",{"ID":12,"user_login":"ada","display_name":"Ada"}]"#,
+                "updated_option" => r#"["blogname","Old name","New name"]"#,
+                "woocommerce_new_order" => "[1001,$order]",
+                "woocommerce_order_status_changed" => r#"[1001,"pending","processing",$order]"#,
+                "woocommerce_payment_complete" => "[1001]",
+                "woocommerce_product_set_stock" | "woocommerce_low_stock" => "[$product]",
+                _ => return Value::Array((0..*args).map(|nth| format!("argument {nth}").into()).collect()),
             };
-            match all {
-                Value::Array(all) => Value::Array(all.into_iter().take(usize::from(*args)).collect()),
-                other => other,
+            let mut arguments = read(arguments);
+            if let Value::Array(all) = &mut arguments {
+                all.truncate(usize::from(*args));
             }
+            arguments
         }
         Source::PostType { post_type } => {
-            let mut post = post();
-            post["post_type"] = json!(post_type);
-            json!({ "id": 42, "action": "published", "post": post })
+            let mut post = read("$post");
+            post.set("post_type", Value::from(post_type.as_str()));
+            object! { "id": 42, "action": "published", "post": post }
         }
-        Source::Option { option } => json!({ "option": option, "old": "Old value", "new": "New value" }),
-        Source::Webhook { .. } => order(),
-        Source::Dispatch { event } => {
-            json!({ "event": event.as_deref().unwrap_or("message"), "data": { "text": "Hello" }, "timestamp": 1_795_000_000 })
+        Source::Option { option } => {
+            object! { "option": option.as_str(), "old": "Old value", "new": "New value" }
         }
+        Source::Webhook { .. } => read("$order"),
+        Source::Dispatch { event } => object! {
+            "event": event.as_deref().unwrap_or("message"),
+            "data": object! { "text": "Hello" },
+            "timestamp": 1_795_000_000,
+        },
     }
 }
 
@@ -296,7 +306,7 @@ pub fn find<'v>(input: &'v Value, path: &str) -> Option<&'v Value> {
         return Some(input);
     }
     path.split('.').try_fold(input, |value, key| match value {
-        Value::Object(fields) => fields.get(key),
+        Value::Object(_) => value.get(key),
         Value::Array(items) => items.get(key.parse::<usize>().ok()?),
         _ => None,
     })

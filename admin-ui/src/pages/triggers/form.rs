@@ -2,11 +2,12 @@
 
 use super::catalogue;
 use crate::text::t;
+use crate::view::prelude::*;
 use hookcast_api::trigger::{
     Comparison, Condition, Conditions, DataSpec, Field, FieldValue, Mode, Source, TriggerSpec, WebhookVerify,
 };
-use leptos::prelude::*;
-use serde_json::Value;
+use hookcast_json::{FromJson, ToJson, Value, Wrong};
+use std::borrow::Cow;
 
 /// One chosen field.
 #[derive(Clone, Copy)]
@@ -51,20 +52,20 @@ pub struct Form {
 }
 
 /// As the JSON spells it: what a `<select>` holds.
-pub fn word<T: serde::Serialize>(value: T) -> String {
-    serde_json::to_value(value)
-        .ok()
-        .and_then(|value| value.as_str().map(str::to_owned))
-        .unwrap_or_default()
+pub fn word(value: impl ToJson) -> String {
+    match value.to_json() {
+        Value::String(word) => word,
+        _ => String::new(),
+    }
 }
 
-fn unword<T: serde::de::DeserializeOwned>(word: &str) -> Option<T> {
-    serde_json::from_value(Value::String(word.to_owned())).ok()
+fn unword<T: FromJson>(word: &str) -> Option<T> {
+    T::from_json(&Value::from(word), &mut Wrong::default())
 }
 
 /// A typed value: JSON where it reads as a number, a truth value or null, else a text.
 fn typed(text: &str) -> Value {
-    match serde_json::from_str::<Value>(text) {
+    match hookcast_json::parse(text) {
         Ok(
             value @ (Value::Number(_) | Value::Bool(_) | Value::Null | Value::Object(_) | Value::Array(_)),
         ) => value,
@@ -75,7 +76,7 @@ fn typed(text: &str) -> Value {
 fn shown(value: &Value) -> String {
     match value {
         Value::String(text) => text.clone(),
-        other => other.to_string(),
+        other => other.to_text(),
     }
 }
 
@@ -324,15 +325,15 @@ pub fn outcome(spec: &TriggerSpec, input: &Value) -> (Value, Vec<String>) {
             Value::Null
         }),
         DataSpec::Fields { fields } => {
-            let mut data = serde_json::Map::new();
+            let mut data = Vec::new();
             for Field { name, value } in fields {
                 match value {
                     FieldValue::Constant { value } => {
-                        data.insert(name.clone(), value.clone());
+                        data.push((Cow::Owned(name.clone()), value.clone()));
                     }
                     FieldValue::Path { path } => match catalogue::find(input, path) {
                         Some(value) => {
-                            data.insert(name.clone(), value.clone());
+                            data.push((Cow::Owned(name.clone()), value.clone()));
                         }
                         None => missing.push(path.clone()),
                     },

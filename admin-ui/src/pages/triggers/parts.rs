@@ -5,9 +5,9 @@ use super::form::{FieldRow, Form, RuleRow, comparison_label, takes_value, word};
 use crate::text::{fill, t};
 use crate::ui::icon::small_icon;
 use crate::ui::{Icon, Submit, TextField, card, fresh_id, select};
+use crate::view::prelude::*;
 use hookcast_api::trigger::{Comparison, WebhookVerify};
-use leptos::prelude::*;
-use serde_json::Value;
+use hookcast_json::Value;
 
 type Input = Memo<Result<Value, String>>;
 
@@ -143,7 +143,7 @@ pub fn send(form: Form, submit: Submit, input: Input) -> impl IntoView {
         }
         .to_owned(),
     );
-    Effect::new(move |_| form.whole.set(data.with(|data| data == "whole")));
+    effect(move || form.whole.set(data.with(|data| data == "whole")));
     let body = move || match form.whole.get() {
         true => TextField::new(g.whole_path, form.whole_path)
             .mono()
@@ -215,7 +215,7 @@ fn fields(form: Form, submit: Submit, input: Input) -> impl IntoView {
         view! { <button class="chip chip-button" type="button" on:click=move |_| form.add_field(&name, "path", &path)>{shown}</button> }
     };
     view! {
-        <div class="stack tight"><For each=move || form.fields.get() key=|row| row.id children=row /></div>
+        <div class="stack tight">{each(move || form.fields.get(), |row| row.id, row)}</div>
         <div><button class="button small" type="button" on:click=move |_| form.add_field("", "path", "")>{small_icon(Icon::Plus)}{g.add_field}</button></div>
         {move || Some(available()).filter(|paths| !paths.is_empty()).map(|paths| view! {
             <div class="stack tight"><span class="hint">{g.available}</span><div class="row wrap">{paths.into_iter().map(offer).collect_view()}</div></div>
@@ -266,7 +266,7 @@ pub fn only_if(form: Form, submit: Submit) -> impl IntoView {
         view! {
             <p class="muted small">{g.only_if_hint}</p>
             {move || (form.rules.with(Vec::len) > 1).then(|| segments(g.mode, form.mode, vec![("all", g.mode_all), ("any", g.mode_any)], Callback::new(|()| {})))}
-            <div class="stack tight"><For each=move || form.rules.get() key=|row| row.id children=row /></div>
+            <div class="stack tight">{each(move || form.rules.get(), |row| row.id, row)}</div>
             <div><button class="button small" type="button" on:click=move |_| form.add_rule("", Comparison::Equals, "")>{small_icon(Icon::Plus)}{g.add_condition}</button></div>
         },
     )

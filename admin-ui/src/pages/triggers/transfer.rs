@@ -5,9 +5,10 @@ use crate::app::app;
 use crate::browser;
 use crate::text::{fill, t};
 use crate::ui::{Loader, Submit, TextField, check, fresh_id};
+use crate::view::prelude::*;
 use hookcast_api::routes::Op;
 use hookcast_api::trigger::{TriggerDocument, TriggerImport, Triggers};
-use leptos::prelude::*;
+use hookcast_json::ToJson as _;
 use leptos::task::spawn_local;
 use wasm_bindgen_futures::JsFuture;
 
@@ -15,7 +16,7 @@ pub fn export(key: StoredValue<String>) {
     spawn_local(async move {
         match ask::<TriggerDocument>(Op::ExportTriggers, &[&key.get_value()]).await {
             Ok(document) => {
-                let text = serde_json::to_string_pretty(&document).unwrap_or_default();
+                let text = document.to_json().to_pretty();
                 browser::save_file("hookcast-triggers.json", "application/json", &text);
             }
             Err(failure) => app().toasts.bad(&failure.message),
@@ -30,7 +31,7 @@ pub fn import(key: StoredValue<String>, triggers: Loader<Triggers>, open: RwSign
     let unreadable = RwSignal::new(None::<String>);
     let submit = Submit::new();
     let file_id = fresh_id("file");
-    let choose = move |event: leptos::ev::Event| {
+    let choose = move |event: web_sys::Event| {
         let input: web_sys::HtmlInputElement = event_target(&event);
         let Some(file) = input.files().and_then(|files| files.get(0)) else {
             return;
@@ -41,12 +42,12 @@ pub fn import(key: StoredValue<String>, triggers: Loader<Triggers>, open: RwSign
             }
         });
     };
-    let run = move |event: leptos::ev::SubmitEvent| {
+    let run = move |event: web_sys::SubmitEvent| {
         event.prevent_default();
-        let document = match text.with_untracked(|text| serde_json::from_str::<TriggerDocument>(text)) {
+        let document = match text.with_untracked(|text| hookcast_json::read::<TriggerDocument>(text)) {
             Ok(document) => document,
             Err(error) => {
-                return unreadable.set(Some(fill(g.import_unreadable, &[("why", &error.to_string())])));
+                return unreadable.set(Some(fill(g.import_unreadable, &[("why", &error)])));
             }
         };
         unreadable.set(None);
@@ -55,7 +56,7 @@ pub fn import(key: StoredValue<String>, triggers: Loader<Triggers>, open: RwSign
             document,
         };
         submit.run(
-            async move { send::<_, Triggers>(Op::ImportTriggers, &[&key.get_value()], &request).await },
+            send::<Triggers>(Op::ImportTriggers, &[&key.get_value()], &request),
             move |now| {
                 app()
                     .toasts

@@ -3,17 +3,17 @@
 use crate::api::send;
 use crate::text::{fill, t};
 use crate::ui::{Submit, Tone, card, check, json_block, note};
+use crate::view::prelude::*;
 use hookcast_api::routes::Op;
 use hookcast_api::trigger::{TriggerTest, TriggerTestResult};
-use leptos::prelude::*;
-use serde_json::Value;
+use hookcast_json::Value;
 
 pub fn card_of(key: StoredValue<String>, id: String, input: Memo<Result<Value, String>>) -> impl IntoView {
     let g = &t().triggers;
     let publish = RwSignal::new(false);
     let result = RwSignal::new(None::<TriggerTestResult>);
     let submit = Submit::new();
-    let run = move |event: leptos::ev::SubmitEvent| {
+    let run = move |event: web_sys::SubmitEvent| {
         event.prevent_default();
         let Ok(input) = input.get_untracked() else { return };
         let id = id.clone();
@@ -22,7 +22,7 @@ pub fn card_of(key: StoredValue<String>, id: String, input: Memo<Result<Value, S
             publish: publish.get_untracked(),
         };
         submit.run(
-            async move { send::<_, TriggerTestResult>(Op::TestTrigger, &[&key.get_value(), &id], &request).await },
+            send::<TriggerTestResult>(Op::TestTrigger, &[&key.get_value(), &id], &request),
             move |answer| result.set(Some(answer)),
         );
     };

@@ -3,10 +3,10 @@
 use crate::api::send;
 use crate::pages::site::credentials::secret_line;
 use crate::text::t;
-use crate::ui::{PasswordAgain, Submit, card, copy_button};
+use crate::ui::{Submit, card, copy_button, password_again};
+use crate::view::prelude::*;
 use hookcast_api::routes::Op;
 use hookcast_api::trigger::{Trigger, WebhookSecret, WebhookSecretRequest};
-use leptos::prelude::*;
 
 pub fn card_of(
     key: StoredValue<String>,
@@ -25,10 +25,7 @@ pub fn card_of(
             renew: renew.get_untracked(),
         };
         submit.run(
-            async move {
-                send::<_, WebhookSecret>(Op::WebhookSecret, &[&key.get_value(), &id.get_value()], &request)
-                    .await
-            },
+            send::<WebhookSecret>(Op::WebhookSecret, &[&key.get_value(), &id.get_value()], &request),
             move |answer| {
                 secret.set(Some(answer.secret));
                 asking.set(false);
@@ -54,6 +51,6 @@ pub fn card_of(
                 }.into_any(),
             }}
         })}
-        <PasswordAgain open=asking title=g.webhook_secret explain=g.webhook_secret_text button=g.show_secret submit act />
+        {password_again(asking, g.webhook_secret, g.webhook_secret_text, g.show_secret, submit, act)}
     }
 }
