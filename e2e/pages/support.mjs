@@ -63,8 +63,8 @@ export class Desk {
 		return new Site(credentials, this.relay.url);
 	}
 
-	/** A page of its own, signed in as the owner unless told otherwise. */
-	async page(at = '/dashboard/', { signedIn = true, width = 1440, theme = 'light', locale = 'en-GB' } = {}) {
+	/** A page of its own, signed in as the owner unless told otherwise. `prepare` gets it before it goes anywhere. */
+	async page(at = '/dashboard/', { signedIn = true, width = 1440, theme = 'light', locale = 'en-GB', prepare } = {}) {
 		const viewport = { width, height: width < 500 ? 780 : 900 };
 		const context = await this.browser.newContext({ viewport, colorScheme: theme, locale, reducedMotion: 'reduce', acceptDownloads: true });
 		if (signedIn) {
@@ -78,8 +78,13 @@ export class Desk {
 		page.on('console', (message) => {
 			if (message.type() === 'error') page.problems.push(`${message.text()} (${message.location().url})`);
 		});
+		await prepare?.(page);
 		await page.goto(this.relay.url + at);
-		await page.locator('h1').first().waitFor({ state: 'attached' });
+		// What the page shows before the app is there has gone, unless a test holds the app back.
+		if (!prepare) {
+			await page.locator('#start').waitFor({ state: 'detached' });
+			await page.locator('h1').first().waitFor({ state: 'attached' });
+		}
 		return page;
 	}
 
