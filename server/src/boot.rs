@@ -545,6 +545,7 @@ fn announce(config: &Config, addresses: &[(Purpose, SocketAddr)], setup: Option<
         let _ = match purpose {
             Purpose::Relay => writeln!(out, "listening on http://{address}{base}"),
             Purpose::Tls => writeln!(out, "listening on https://{address}{base}"),
+            Purpose::Redirect => writeln!(out, "http://{address} leads to https"),
             Purpose::Metrics => writeln!(out, "metrics on http://{address}/metrics"),
         };
     }

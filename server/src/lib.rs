@@ -18,6 +18,7 @@ pub mod listening;
 pub mod mesh;
 pub mod metrics;
 pub mod notify;
+pub mod plain;
 pub mod publish;
 pub mod router;
 pub mod shard;

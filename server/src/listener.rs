@@ -55,6 +55,8 @@ pub enum Serves {
     Relay,
     /// `/metrics`, without a token.
     Metrics,
+    /// The way to https, and what an authority asks for.
+    Redirect,
 }
 
 /// Accepts until the shard drains. Then this shard's hold on the listener ends: connections that wait in its queue are

@@ -17,6 +17,8 @@ pub enum Purpose {
     Relay,
     /// `tls.listen`
     Tls,
+    /// `tls.redirect_listen`
+    Redirect,
     /// `metrics.listen`
     Metrics,
 }
@@ -57,6 +59,11 @@ pub fn open(config: &Config, count: u16, handed: Vec<Held>) -> Result<Listening,
     for (purpose, setting, addresses) in [
         (Purpose::Relay, "--listen", &config.server.listen),
         (Purpose::Tls, "tls.listen", &config.tls.listen),
+        (
+            Purpose::Redirect,
+            "tls.redirect_listen",
+            &config.tls.redirect_listen,
+        ),
         (Purpose::Metrics, "metrics.listen", &config.metrics.listen),
     ] {
         let given = inherited.iter().filter(|(of, ..)| *of == purpose);
@@ -127,10 +134,10 @@ impl Listening {
     }
 }
 
-/// Scrapes are rare: the first shard serves them all.
+/// Scrapes and redirects are rare: the first shard serves them all.
 fn shards_of(purpose: Purpose, sockets: &mut [Vec<(Purpose, Held)>]) -> &mut [Vec<(Purpose, Held)>] {
     match purpose {
-        Purpose::Metrics => &mut sockets[..1],
+        Purpose::Metrics | Purpose::Redirect => &mut sockets[..1],
         Purpose::Relay | Purpose::Tls => sockets,
     }
 }
@@ -156,6 +163,8 @@ fn with_purpose(config: &Config, handed: Vec<Held>) -> io::Result<Vec<(Purpose, 
         let address = held.socket.local_addr()?;
         let purpose = if config.tls.listen.contains(&address) {
             Purpose::Tls
+        } else if config.tls.redirect_listen.contains(&address) {
+            Purpose::Redirect
         } else if config.metrics.listen.contains(&address) {
             Purpose::Metrics
         } else {

@@ -89,7 +89,7 @@ pub async fn route(ctx: &Rc<Context>, mut request: Request) -> Routed {
 
 /// What a certificate authority asks for to see that a name is ours (HTTP-01): by that name, at the root, and as long as
 /// an order is open.
-fn proof(ctx: &Context, request: &Request) -> Option<Routed> {
+pub fn proof(ctx: &Context, request: &Request) -> Option<Routed> {
     let proofs = &ctx.tls.as_ref()?.certificates.challenges;
     let answer = proofs.answer(request.path())?;
     Some(only(request, &[Method::GET, Method::HEAD]).unwrap_or_else(|| {

@@ -139,9 +139,13 @@ fn tls(s: &Sections, problems: &mut Vec<String>) {
             "a certificate is set, but `tls.listen` is empty: name an address such as 0.0.0.0:443".to_owned(),
         );
     }
+    if !listens && !s.tls.redirect_listen.is_empty() {
+        problems.push("`tls.redirect_listen` leads to https, but `tls.listen` is empty".to_owned());
+    }
     let mut taken = s.server.listen.clone();
     for (key, addresses) in [
         ("tls.listen", &s.tls.listen),
+        ("tls.redirect_listen", &s.tls.redirect_listen),
         ("metrics.listen", &s.metrics.listen),
     ] {
         for address in addresses {
@@ -189,8 +193,11 @@ fn acme(s: &Sections, problems: &mut Vec<String>) {
 /// An authority asks on one port only, from far away.
 fn unreachable(s: &Sections, warnings: &mut Vec<String>) {
     let (challenge, setting, port, addresses) = match s.tls.acme_challenge {
-        AcmeChallenge::TlsAlpn01 => ("tls-alpn-01", "tls.listen", 443, &s.tls.listen),
-        AcmeChallenge::Http01 => ("http-01", "server.listen", 80, &s.server.listen),
+        AcmeChallenge::TlsAlpn01 => ("tls-alpn-01", "tls.listen", 443, s.tls.listen.clone()),
+        AcmeChallenge::Http01 => {
+            let both = [s.tls.redirect_listen.as_slice(), &s.server.listen].concat();
+            ("http-01", "tls.redirect_listen", 80, both)
+        }
     };
     let on_port = || addresses.iter().filter(|address| address.port() == port);
     let is_local = |address: &SocketAddr| address.ip().is_loopback();

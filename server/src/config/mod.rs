@@ -252,6 +252,9 @@ mod tests {
         assert!(loopback.contains("loopback"), "{loopback}");
         let no_plain = warnings("[tls]\nlisten = ['0.0.0.0:443']\nacme_challenge = 'http-01'");
         assert!(no_plain.contains("port 80"), "{no_plain}");
+        let redirect =
+            "[tls]\nlisten = ['0.0.0.0:443']\nredirect_listen = ['0.0.0.0:80']\nacme_challenge = 'http-01'";
+        assert_eq!(warnings(redirect), "");
         let plain =
             "[server]\nlisten = ['0.0.0.0:80']\n[tls]\nlisten = ['0.0.0.0:443']\nacme_challenge = 'http-01'";
         assert_eq!(warnings(plain), "");

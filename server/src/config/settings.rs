@@ -226,6 +226,9 @@ settings! {
     [tls: Tls] {
         /// Addresses to serve https and wss on, beside the plain ones of `server.listen`: `0.0.0.0:443`, `[::]:443`.
         listen: Vec<SocketAddr> = "", Restart;
+        /// Addresses that answer plain http with the way to https, and with an authority's proofs, and serve nothing else:
+        /// `0.0.0.0:80`, `[::]:80`.
+        redirect_listen: Vec<SocketAddr> = "", Restart;
         /// The certificate in PEM, followed by its chain. Read again when it changes, and on SIGHUP.
         certificate: Option<PathBuf> = "", Restart;
         /// The certificate's private key in PEM. Read again with the certificate.
@@ -244,7 +247,7 @@ settings! {
         /// the https address of an ACME directory.
         acme_directory: AcmeDirectory = "production", Restart;
         /// How the authority sees that the names are yours: `tls-alpn-01` asks on port 443, which has to reach `tls.listen`;
-        /// `http-01` asks on port 80, which has to reach `server.listen`.
+        /// `http-01` asks on port 80, which has to reach `tls.redirect_listen` (or `server.listen`).
         acme_challenge: AcmeChallenge = "tls-alpn-01", Restart;
         /// Time until a failed order is tried again. Each further failure doubles it, up to six hours.
         acme_retry_ms: u64 = "300000", Restart;

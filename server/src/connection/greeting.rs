@@ -107,7 +107,7 @@ fn first_bytes(ctx: &Rc<Context>, socket: &Rc<Socket>, direct: IpAddr, serves: S
     };
     let wanted = match serves {
         Serves::Relay => wanted(ctx, received, direct),
-        Serves::Metrics => None,
+        Serves::Metrics | Serves::Redirect => None,
     };
     match wanted {
         Some((request, behind)) => {

@@ -27,6 +27,7 @@ use super::takeover::Takeover;
 use crate::admin;
 use crate::listener::Serves;
 use crate::metrics;
+use crate::plain;
 use crate::router;
 use crate::shard::Context;
 use crate::shard::http_watch::{HttpWatch, NO_DEADLINE, Watched};
@@ -217,6 +218,7 @@ impl hyper::service::Service<http::Request<Incoming>> for Service {
                     match serves {
                         Serves::Relay => router::route(&ctx, request).await,
                         Serves::Metrics => metrics::alone(&ctx, &request),
+                        Serves::Redirect => plain::answer(&ctx, &request),
                     }
                 });
                 poll_fn(|cx| {

@@ -138,6 +138,7 @@ impl Listeners {
         let (room, serves) = match purpose {
             Purpose::Relay | Purpose::Tls => (0, Serves::Relay),
             Purpose::Metrics => (METRICS_CONNECTIONS, Serves::Metrics),
+            Purpose::Redirect => (0, Serves::Redirect),
         };
         Rc::new(Admission {
             connections_max: self.connections_max + room,

@@ -4,6 +4,7 @@ use crate::{Case, NAME};
 use serde_json::json;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
+use testkit::relay::free_address;
 use testkit::{TlsClient, http, until};
 
 #[test]
@@ -36,6 +37,32 @@ fn http_01_is_answered_beside_the_base_path_and_for_any_host() {
     let path = "/.well-known/acme-challenge/token-0-0";
     let gone = http::try_get(case.relay.address(), path).expect("an answer");
     assert_eq!((gone.status, gone.error().as_str()), (404, "not_found"));
+}
+
+#[test]
+fn port_80_answers_an_authority_and_shows_everybody_else_the_way_to_https() {
+    let plain = free_address();
+    let case = Case::new().with(&format!(
+        "tls.acme_challenge = \"http-01\"\ntls.redirect_listen = [\"{plain}\"]\nserver.public_url = \"https://{NAME}/relay\""
+    ));
+    case.acme.names_lead_to(Some(plain), None);
+    let case = case.start();
+    drop(case.connect());
+    let shown = http::try_get(plain, "/relay/dashboard?tab=1").expect("an answer");
+    assert_eq!(shown.status, 307, "{shown:?}");
+    assert_eq!(
+        shown.header("location"),
+        Some("https://relay.example/relay/dashboard?tab=1")
+    );
+    // Nothing of the relay is there.
+    for (method, path, status) in [
+        ("GET", "/healthz", 307),
+        ("POST", "/publish", 405),
+        ("GET", "/ws", 307),
+    ] {
+        let answer = http::request(plain, method, path, &[("Upgrade", "websocket")], b"").expect("an answer");
+        assert_eq!(answer.status, status, "{method} {path}");
+    }
 }
 
 #[test]

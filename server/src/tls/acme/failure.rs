@@ -49,7 +49,7 @@ impl Kind {
             }
             Self::NameRejected => "Correct `tls.acme_domains`, or the CAA records of the domain.",
             Self::HttpChallenge => {
-                "Let the name lead to this machine in DNS (A and AAAA records), and port 80 to the relay's `server.listen`; then reload the relay."
+                "Let the name lead to this machine in DNS (A and AAAA records), and port 80 to the relay's `tls.redirect_listen`; then reload the relay."
             }
             Self::TlsChallenge => {
                 "Let the name lead to this machine in DNS (A and AAAA records), and port 443 to the relay's `tls.listen` with no TLS proxy in between; then reload the relay."
