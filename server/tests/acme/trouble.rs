@@ -85,7 +85,7 @@ fn a_wrong_answer_is_told_and_the_next_order_may_succeed() {
 fn a_limited_rate_is_waited_out_unless_somebody_asks_for_more() {
     let case = Case::new();
     case.acme.limit_rates(3600);
-    let case = case.start();
+    let mut case = case.start();
     case.wait_for_log("acme_rate_limited");
     let told = case.relay.log();
     let line = told
@@ -95,7 +95,11 @@ fn a_limited_rate_is_waited_out_unless_somebody_asks_for_more() {
     assert!(line.contains("again_in_s=3600"), "{line}");
     assert!(line.contains("staging"), "{line}");
     case.acme.relent();
-    // An hour is not over: the operator's reload is what asks again.
+    // An hour is not over, not even for a relay that was started anew: the operator's reload is what asks again.
+    assert!(case.relay.stop().success());
+    case.relay.start_again();
+    case.wait_for_log("the last order of a certificate failed");
+    assert_eq!(case.acme.asked().orders, 1);
     case.relay.signal(Signal::HUP);
     drop(case.connect());
     assert_eq!(case.acme.asked().orders, 2);

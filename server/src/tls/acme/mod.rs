@@ -24,7 +24,7 @@ use self::failure::{Failure, Kind};
 use self::order::{Breath, Ordering, Wish};
 use self::shelf::{Shelf, Stamp};
 use super::certificate::Certificate;
-use super::expiry::Expiry;
+use super::expiry::{Expiry, span};
 use super::{Problem, State};
 use crate::clock;
 use crate::config::{Config, DomainName};
@@ -33,6 +33,8 @@ use crate::config::{Config, DomainName};
 const LOOK_MS: u64 = 60_000;
 /// From a start to the first question whether to renew early, and up to twice as long: nobody is asked at a start.
 const FIRST_ASKED_MS: u64 = 3_600_000;
+/// The longest that failures before a start put an order off: what an authority may ask for.
+const PUT_OFF_MS_MAX: u64 = 24 * 3_600_000;
 /// Between two looks whether the process before has let go of the lock.
 const LOCK_LOOK_MS: u64 = 500;
 
@@ -52,6 +54,8 @@ pub struct Keeper {
     /// The certificate in use, and when to ask next whether the authority wants it renewed earlier.
     in_use: Option<CertificateDer<'static>>,
     asked_again_ms: u64,
+    /// An order is put off because one failed before this start.
+    put_off: bool,
     /// In a row.
     failures: u32,
     retry_ms: u64,
@@ -81,6 +85,7 @@ impl Keeper {
             due_ms: 0,
             in_use: None,
             asked_again_ms: clock::unix_ms() + (FIRST_ASKED_MS as f64 * (1.0 + chance())) as u64,
+            put_off: false,
             failures: 0,
             retry_ms: tls.acme_retry_ms,
         };
@@ -91,17 +96,41 @@ impl Keeper {
                 "there is no TLS certificate yet: https and wss are refused until the authority has issued one"
             );
         }
+        keeper.heed_failures_before();
         Ok(keeper)
+    }
+
+    /// A relay that is restarted over and over does not order over and over: authorities count failures.
+    fn heed_failures_before(&mut self) {
+        let now_ms = clock::unix_ms();
+        // A clock that was wrong then is not believed.
+        let wait_ms = self
+            .shelf
+            .not_before_ms()
+            .saturating_sub(now_ms)
+            .min(PUT_OFF_MS_MAX);
+        if self.due_ms < now_ms + wait_ms {
+            self.due_ms = now_ms + wait_ms;
+            self.put_off = wait_ms > 0;
+        }
+        if self.put_off {
+            let wait = span(wait_ms / 1000);
+            tracing::warn!(
+                "the last order of a certificate failed: no other one for {wait}, unless the relay is reloaded"
+            );
+        }
     }
 
     /// Orders whenever it is due, until the process ends or another one takes over.
     pub fn keep(mut self, nudged: &Receiver<()>) {
         let mut is_nudged = false;
         while !self.retired.load(Atomic::Acquire) {
+            let may_order = self.lock.is_some();
             let pause = self.turn(is_nudged, nudged);
             is_nudged = match nudged.recv_timeout(pause) {
                 Ok(()) => true,
-                Err(RecvTimeoutError::Timeout) => false,
+                // A nudge is not for the process that waits for the lock, but for the one that has it.
+                Err(RecvTimeoutError::Timeout) => is_nudged && !may_order,
                 Err(RecvTimeoutError::Disconnected) => return,
             };
         }
@@ -128,7 +157,7 @@ impl Keeper {
             }
         }
         // A reload is a wish to try again, not one for a new certificate.
-        let again = is_nudged && self.state.health.problem().is_some();
+        let again = is_nudged && (self.put_off || self.state.health.problem().is_some());
         if is_nudged || clock::unix_ms() >= self.asked_again_ms {
             self.ask_for_earlier();
         }
@@ -139,6 +168,7 @@ impl Keeper {
     }
 
     fn order(&mut self, nudged: &Receiver<()>) -> Duration {
+        self.put_off = false;
         tracing::info!(names = ?self.names(), directory = self.wish.directory.url(), "ordering a TLS certificate");
         let breath = Pausing {
             nudged,
@@ -156,6 +186,7 @@ impl Keeper {
                 self.read = self.shelf.stamp();
                 self.take(certificate);
                 self.failures = 0;
+                self.shelf.set_not_before_ms(None);
                 // However short a life the authority gave it.
                 self.due_ms = self.due_ms.max(clock::unix_ms() + self.retry_ms);
                 Duration::ZERO
@@ -198,6 +229,10 @@ impl Keeper {
         );
         self.state.health.failed(problem);
         let pause_ms = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX);
+        // After a restart, which may be because something was mended, a part of the pause is enough, but not for the authority.
+        let asked_for_ms = failure.retry_after.map_or(0, |after| after.as_secs() * 1000);
+        let not_before_ms = clock::unix_ms() + asked_for_ms.max(self.retry_ms / 5);
+        self.shelf.set_not_before_ms(Some(not_before_ms));
         self.due_ms = clock::unix_ms().saturating_add(pause_ms);
         Duration::from_millis(pause_ms.min(LOOK_MS))
     }

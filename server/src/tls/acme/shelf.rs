@@ -18,6 +18,7 @@ use crate::config::AcmeDirectory;
 
 const ACCOUNT: &str = "account.json";
 const CERTIFICATE: &str = "certificate.pem";
+const PATIENCE: &str = "not-before";
 
 pub struct Shelf {
     /// Of one authority.
@@ -109,6 +110,21 @@ impl Shelf {
         )
     }
 
+    /// Before when no order is to be tried again, in milliseconds of the Unix clock: what outlives a process that restarts
+    /// over and over.
+    pub fn not_before_ms(&self) -> u64 {
+        let text = fs::read_to_string(self.dir.join(PATIENCE)).unwrap_or_default();
+        text.trim().parse().unwrap_or(0)
+    }
+
+    /// `None` once an order has succeeded. Best effort: without it a restart asks too early.
+    pub fn set_not_before_ms(&self, ms: Option<u64>) {
+        let _ = match ms {
+            Some(ms) => self.put(PATIENCE, ms.to_string().as_bytes()),
+            None => fs::remove_file(self.dir.join(PATIENCE)),
+        };
+    }
+
     fn put(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
         let new = self.dir.join(format!("{name}.new"));
         // One from an earlier try may have any mode.
@@ -135,6 +151,11 @@ mod tests {
         let data = tempfile::tempdir().unwrap();
         let shelf = Shelf::open(data.path(), &AcmeDirectory::Production).unwrap();
         assert!(shelf.certificate().unwrap().is_none() && shelf.account().unwrap().is_none());
+        assert_eq!(shelf.not_before_ms(), 0);
+        shelf.set_not_before_ms(Some(42));
+        assert_eq!(shelf.not_before_ms(), 42);
+        shelf.set_not_before_ms(None);
+        assert_eq!(shelf.not_before_ms(), 0);
         let (chain, key) = self_signed(&["relay.example"]);
         let before = shelf.stamp();
         shelf.set_certificate(&chain, &key).unwrap();
