@@ -25,6 +25,9 @@ use wasm_bindgen::{JsCast as _, JsValue};
 const SILENCE_MAX_MS: u64 = 12_000;
 const RETRY_MS_MIN: u64 = 500;
 const RETRY_MS_MAX: u64 = 5_000;
+/// A tab that nobody has looked at for this long hangs up: a browser opens six connections to one host, and tabs that
+/// wait in the background must not use them up.
+const HIDDEN_MAX: Duration = Duration::from_secs(10);
 /// Refusals kept here; the relay keeps its own.
 const REFUSALS_MAX: usize = 200;
 
@@ -34,6 +37,8 @@ pub enum Link {
     Opening,
     On,
     Lost,
+    /// Nobody looks at the tab.
+    Resting,
 }
 
 /// What the pages that are open want of the stream.
@@ -69,6 +74,8 @@ struct Wire {
     source: Option<web_sys::EventSource>,
     handlers: Vec<Closure<dyn FnMut(JsValue)>>,
     retry: Option<Timer>,
+    /// Hangs up when nobody has looked for a while.
+    resting: Option<Timer>,
     failures: u32,
     heard_at: u64,
     opened_once: bool,
@@ -120,7 +127,32 @@ impl Live {
             }
         };
         keep_with_owner(listen(window().into(), "online", Box::new(online)));
+        let seen_or_hidden = move |_| self.seen_or_hidden();
+        keep_with_owner(listen(
+            browser::document().into(),
+            "visibilitychange",
+            Box::new(seen_or_hidden),
+        ));
         on_cleanup(move || self.close());
+    }
+
+    fn seen_or_hidden(self) {
+        let hidden = || browser::document().visibility_state() == web_sys::VisibilityState::Hidden;
+        if hidden() {
+            let hang_up = after(HIDDEN_MAX, move || {
+                if hidden() && self.link.get_untracked() == Link::On {
+                    WIRE.with_borrow_mut(Wire::hang_up);
+                    self.link.set(Link::Resting);
+                }
+            });
+            WIRE.with_borrow_mut(|wire| {
+                if let Some(earlier) = wire.resting.replace(hang_up) {
+                    earlier.clear();
+                }
+            });
+        } else if self.link.get_untracked() == Link::Resting {
+            self.open();
+        }
     }
 
     /// Say what this page wants; what it wanted before is forgotten.
@@ -279,7 +311,7 @@ impl Live {
             wire.failures = 0;
             wire.log.run(snapshot.relay.started_at);
             std::mem::replace(&mut wire.opened_once, true)
-        }) && self.link.get_untracked() == Link::Lost;
+        }) && matches!(self.link.get_untracked(), Link::Lost | Link::Resting);
         self.link.set(Link::On);
         self.relay.set(Some(snapshot.relay));
         self.history.set(snapshot.history.into());
@@ -296,6 +328,8 @@ impl Live {
         if self.want.with_untracked(|want| want.log) {
             self.fill_log();
         }
+        // It may have come back while nobody looks.
+        self.seen_or_hidden();
     }
 
     /// What happened before the stream opened, from the relay's memory.

@@ -181,12 +181,12 @@ fn live(app: App) -> AnyView {
     let class = move || match app.live.link.get() {
         Link::On => "live on",
         Link::Lost => "live lost",
-        Link::Off | Link::Opening => "live",
+        Link::Off | Link::Opening | Link::Resting => "live",
     };
     let text = move || match app.live.link.get() {
         Link::On => t().common.live_on,
         Link::Lost => t().common.live_lost,
-        Link::Off | Link::Opening => t().common.live_opening,
+        Link::Off | Link::Opening | Link::Resting => t().common.live_opening,
     };
     view! { <div class=class><span class="live-dot"></span><span>{text}</span></div> }.into_any()
 }
