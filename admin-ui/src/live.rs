@@ -23,6 +23,8 @@ use wasm_bindgen::{JsCast as _, JsValue};
 
 /// The relay sends several ticks a second; this long without one means that the connection is dead without saying so.
 const SILENCE_MAX_MS: u64 = 12_000;
+/// The relay sends a tick each quarter of a second.
+const TICK_MS_MIN: u64 = 400;
 const RETRY_MS_MIN: u64 = 500;
 const RETRY_MS_MAX: u64 = 5_000;
 /// A tab that nobody has looked at for this long hangs up: a browser opens six connections to one host, and tabs that
@@ -354,6 +356,10 @@ impl Live {
     }
 
     fn ticked(self, tick: Tick) {
+        // Each tick is whole, and two a second are as many as one can read.
+        if (1..TICK_MS_MIN).contains(&tick.at.saturating_sub(self.tick.with_untracked(|shown| shown.at))) {
+            return;
+        }
         self.history.update(|history| {
             let second = tick.at / 1000;
             if history.back().is_none_or(|last| last.at / 1000 < second) {

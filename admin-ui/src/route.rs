@@ -1,6 +1,7 @@
 //! Addresses of the app's pages, and moving between them without loading the page anew.
 
 use crate::browser::{document, listen, window};
+use crate::start;
 use crate::view::prelude::*;
 use wasm_bindgen::{JsCast as _, JsValue};
 
@@ -234,6 +235,7 @@ fn push(address: &str, replace: bool) {
 fn arrive(route: RwSignal<Route>) {
     let next = current();
     if route.with_untracked(|now| *now != next) {
+        start::over();
         route.set(next);
         window().scroll_to_with_x_and_y(0.0, 0.0);
     }

@@ -1,7 +1,6 @@
 //! What the page shows before the app is there (`index.html`, `start.js`), and the moment in which the app takes its place.
 
-use crate::browser::{after, document, forget, keep};
-use std::time::Duration;
+use crate::browser::{document, forget, keep};
 use wasm_bindgen::JsCast as _;
 
 const INSIDE: &str = "hookcast.inside";
@@ -27,12 +26,14 @@ pub fn has_focus(id: &str) -> bool {
 pub fn give_way() {
     let Some(start) = element("start") else { return };
     start.remove();
-    // Until then the new view stands still, as if it had been there.
-    after(Duration::from_secs(1), || {
-        if let Some(root) = document().document_element() {
-            let _refused = root.remove_attribute("data-start");
-        }
-    });
+}
+
+/// The reader goes somewhere else: pages appear from now on. The first one stood still, as if it had been there, and taking its stillness
+/// away while it is shown would make it blink.
+pub fn over() {
+    if let Some(root) = document().document_element() {
+        let _refused = root.remove_attribute("data-start");
+    }
 }
 
 /// Remember for the next time whether this browser's user is inside.

@@ -19,7 +19,8 @@ use std::time::Duration;
 const ROW_PX: usize = 38;
 /// One row more than can be seen at once, above and below.
 const SLOTS: usize = 18;
-const WRITE_EVERY: Duration = Duration::from_millis(200);
+/// Often enough to be live, seldom enough to be read; a write costs the page what its rows cost.
+const WRITE_EVERY: Duration = Duration::from_millis(330);
 
 #[derive(Clone, Copy)]
 pub struct Rows {
