@@ -1,6 +1,6 @@
 // The doctor's page: it examines the relay that serves it, and says so where it cannot reach an address.
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
+import { after, before, test } from '../suite.mjs';
 import { Desk, assertAccessible, assertFits, assertQuiet, picture } from './support.mjs';
 
 let desk;

@@ -1,6 +1,6 @@
 // Every page, in both themes, on a wide window and on a phone: nothing overflows, nothing is said on the console, axe finds nothing.
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
+import { after, before, test } from '../suite.mjs';
 import { Desk, assertAccessible, assertFits, assertQuiet, picture, settled } from './support.mjs';
 
 let desk, site, sockets, trigger, traffic;

@@ -1,6 +1,6 @@
 // What is live: the relay's end and return, the event log, connections.
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
+import { after, before, test } from '../suite.mjs';
 import { Desk, assertQuiet, picture, until } from './support.mjs';
 
 let desk, site;

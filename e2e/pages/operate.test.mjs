@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { createServer } from 'node:http';
-import { after, before, test } from 'node:test';
+import { after, before, test } from '../suite.mjs';
 import { Desk, OWNER, assertQuiet } from './support.mjs';
 
 let desk, site;

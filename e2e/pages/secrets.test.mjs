@@ -1,6 +1,6 @@
 // What proves who one is: a site's secrets and dispatch token, one's own password and sessions.
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
+import { after, before, test } from '../suite.mjs';
 import { Desk, OWNER, Site, assertQuiet, until } from './support.mjs';
 
 let desk, site;

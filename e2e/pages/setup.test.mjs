@@ -1,6 +1,6 @@
 // From the first start to the first event, by what the pages say alone.
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
+import { after, before, test } from '../suite.mjs';
 import { Desk, OWNER, Site, assertQuiet, picture, setupPath } from './support.mjs';
 
 let desk;

@@ -1,6 +1,6 @@
 // Before the app is there: the page shows something of use, in the reader's language, and what is typed then is not lost.
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
+import { after, before, test } from '../suite.mjs';
 import { Desk, OWNER, assertAccessible, assertFits, assertQuiet, picture } from './support.mjs';
 
 let desk;

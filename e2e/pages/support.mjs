@@ -3,8 +3,8 @@ import assert from 'node:assert/strict';
 import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import axe from 'axe-core';
-import { chromium } from 'playwright-core';
 import { Relay, Site, WAIT, until } from '../relay/support.mjs';
+import { launch } from '../suite.mjs';
 
 export { Relay, Site, WAIT, until };
 
@@ -23,10 +23,7 @@ export class Desk {
 	static async open({ owner = true, config = '' } = {}) {
 		const desk = new Desk();
 		desk.relay = await Relay.start({ config: `server.drain_ms = 100\n${config}` });
-		desk.browser = await chromium.launch({
-			executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
-			args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'],
-		});
+		desk.browser = await launch();
 		if (owner) await desk.makeOwner();
 		return desk;
 	}

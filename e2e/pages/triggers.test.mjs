@@ -1,7 +1,7 @@
 // A site's triggers as a list: their order, on and off, and as a file.
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
-import { after, before, test } from 'node:test';
+import { after, before, test } from '../suite.mjs';
 import { Desk, assertQuiet, until } from './support.mjs';
 
 const spec = (name) => ({
