@@ -31,13 +31,7 @@ pub fn card(
     actions: impl IntoView + 'static,
     body: impl IntoView + 'static,
 ) -> AnyView {
-    view! {
-        <section class="card">
-            <div class="card-head"><h2>{title.into()}</h2><div class="row wrap">{actions}</div></div>
-            <div class="card-body">{body}</div>
-        </section>
-    }
-    .into_any()
+    card_with(title.into(), actions.into_any(), "card-body", body.into_any())
 }
 
 /// A card whose body is a table or list that reaches its edges.
@@ -46,10 +40,19 @@ pub fn flush_card(
     actions: impl IntoView + 'static,
     body: impl IntoView + 'static,
 ) -> AnyView {
+    card_with(
+        title.into(),
+        actions.into_any(),
+        "card-body flush",
+        body.into_any(),
+    )
+}
+
+fn card_with(title: String, actions: AnyView, body_class: &'static str, body: AnyView) -> AnyView {
     view! {
         <section class="card">
-            <div class="card-head"><h2>{title.into()}</h2><div class="row wrap">{actions}</div></div>
-            <div class="card-body flush">{body}</div>
+            <div class="card-head"><h2>{title}</h2><div class="row wrap">{actions}</div></div>
+            <div class=body_class>{body}</div>
         </section>
     }
     .into_any()
