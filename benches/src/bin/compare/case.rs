@@ -213,7 +213,7 @@ pub const CASES: &[Case] = &[
         name: "rooms-2000",
         title: "200 rooms of 5, 2,000 messages/s over the sockets",
         arguments: &["rooms", "--rate", "2000"],
-        servers: &[Hookcast, HookcastEpoll, Nchan, Mosquitto, Axum],
+        servers: &[Hookcast, HookcastEpoll, Floor, Nchan, Mosquitto, Axum],
         rounds_max: usize::MAX,
         seconds_min: 1.0,
         goals: &[
@@ -225,7 +225,7 @@ pub const CASES: &[Case] = &[
         name: "rooms-closed",
         title: "200 rooms of 5, each member with a message under way",
         arguments: &["rooms", "--in-flight", "1"],
-        servers: &[Hookcast, HookcastEpoll, Nchan, Mosquitto, Axum],
+        servers: &[Hookcast, HookcastEpoll, Floor, Nchan, Mosquitto, Axum],
         rounds_max: usize::MAX,
         seconds_min: 1.0,
         goals: &[
