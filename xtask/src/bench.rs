@@ -1,5 +1,7 @@
 //! `cargo xtask bench`: the ladder of micro-benchmarks, and the comparison with other servers.
 
+mod uws;
+
 use crate::{needs, process};
 use anyhow::{Result, bail};
 use std::time::Duration;
@@ -20,11 +22,12 @@ pub struct Args {
     options: Vec<String>,
 }
 
-/// nchan and Mosquitto, and nginx to carry nchan.
+/// nchan and Mosquitto, nginx to carry nchan, and what builds the peer on uWebSockets.
 const PEERS: &[needs::Package] = &[
     needs::package("nginx-light", "/usr/sbin/nginx"),
     needs::package("libnginx-mod-nchan", "/usr/lib/nginx/modules/ngx_nchan_module.so"),
     needs::package("mosquitto", "/usr/sbin/mosquitto"),
+    needs::package("g++", "/usr/bin/c++"),
 ];
 /// What the comparison runs: each is linked with optimisation across all crates, which takes its time.
 const PROGRAMS: &[&str] = &[
@@ -64,6 +67,9 @@ fn comparison(args: &Args) -> Result<()> {
     }
     process::run(process::cargo(&build), BUILD_LIMIT)?;
     let programs = process::target().join("release");
+    if let Err(error) = uws::build(&programs) {
+        eprintln!("the peer on uWebSockets cannot be had: {error:#}");
+    }
     let mut command = process::command(programs.join("hookcast-compare"));
     command.arg("--programs").arg(&programs);
     command.arg("--out").arg(process::root().join("artifacts/bench"));

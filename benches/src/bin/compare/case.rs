@@ -2,7 +2,7 @@
 
 use hookcast_load::report::Report;
 
-use crate::server::Kind::{self, Axum, Floor, Hookcast, HookcastEpoll, HookcastTwo, Mosquitto, Nchan};
+use crate::server::Kind::{self, Axum, Floor, Hookcast, HookcastEpoll, HookcastTwo, Mosquitto, Nchan, Uws};
 
 pub struct Case {
     pub name: &'static str,
@@ -140,7 +140,7 @@ use Metric::{
     CpuPerDelivery, CpuPerIdleSecond, Deliveries, Handshakes, MemoryPerConnection, P50, P99, PublishP99,
 };
 
-const ALL: &[Kind] = &[Hookcast, HookcastEpoll, Floor, Nchan, Axum];
+const ALL: &[Kind] = &[Hookcast, HookcastEpoll, Floor, Nchan, Axum, Uws];
 
 pub const CASES: &[Case] = &[
     Case {
@@ -186,7 +186,7 @@ pub const CASES: &[Case] = &[
         name: "sse-1000-100",
         title: "1,000 SSE streams, 100 publishes/s",
         arguments: &["fan-out", "-n", "1000", "--via", "sse", "--rate", "100"],
-        servers: ALL,
+        servers: &[Hookcast, HookcastEpoll, Floor, Nchan, Axum],
         rounds_max: usize::MAX,
         seconds_min: 1.0,
         goals: &[ratio(CpuPerDelivery, Floor, AtMost(1.10))],
@@ -195,7 +195,7 @@ pub const CASES: &[Case] = &[
         name: "saturate-8",
         title: "1,000 WebSockets, 8 publishes under way",
         arguments: &["saturate", "-n", "1000", "--in-flight", "8"],
-        servers: &[Hookcast, HookcastEpoll, HookcastTwo, Floor, Nchan, Axum],
+        servers: &[Hookcast, HookcastEpoll, HookcastTwo, Floor, Nchan, Axum, Uws],
         rounds_max: usize::MAX,
         seconds_min: 1.0,
         goals: &[two_shards(Deliveries, AtLeast(1.8))],
@@ -213,7 +213,7 @@ pub const CASES: &[Case] = &[
         name: "rooms-2000",
         title: "200 rooms of 5, 2,000 messages/s over the sockets",
         arguments: &["rooms", "--rate", "2000"],
-        servers: &[Hookcast, HookcastEpoll, Floor, Nchan, Mosquitto, Axum],
+        servers: &[Hookcast, HookcastEpoll, Floor, Nchan, Mosquitto, Axum, Uws],
         rounds_max: usize::MAX,
         seconds_min: 1.0,
         goals: &[
@@ -225,7 +225,7 @@ pub const CASES: &[Case] = &[
         name: "rooms-closed",
         title: "200 rooms of 5, each member with a message under way",
         arguments: &["rooms", "--in-flight", "1"],
-        servers: &[Hookcast, HookcastEpoll, Floor, Nchan, Mosquitto, Axum],
+        servers: &[Hookcast, HookcastEpoll, Floor, Nchan, Mosquitto, Axum, Uws],
         rounds_max: usize::MAX,
         seconds_min: 1.0,
         goals: &[
@@ -237,7 +237,7 @@ pub const CASES: &[Case] = &[
         name: "handshakes",
         title: "handshakes, 64 under way",
         arguments: &["handshakes", "--in-flight", "64"],
-        servers: &[Hookcast, HookcastEpoll, Nchan, Axum],
+        servers: &[Hookcast, HookcastEpoll, Nchan, Axum, Uws],
         rounds_max: usize::MAX,
         seconds_min: 1.0,
         goals: &[ratio(Handshakes, Nchan, AtLeast(1.0))],
@@ -246,7 +246,7 @@ pub const CASES: &[Case] = &[
         name: "idle-9000",
         title: "9,000 idle WebSockets",
         arguments: &["idle", "--connections", "9000"],
-        servers: &[Hookcast, HookcastEpoll, Nchan, Axum],
+        servers: &[Hookcast, HookcastEpoll, Nchan, Axum, Uws],
         rounds_max: 1,
         // Every connection is pinged once.
         seconds_min: 20.0,

@@ -6,12 +6,13 @@ use crate::case::{CASES, Metric};
 use crate::outcome::Outcome;
 use crate::server::Kind;
 
-const SERVERS: [(Kind, &str); 5] = [
+const SERVERS: [(Kind, &str); 6] = [
     (Kind::Floor, "#9aa7b4"),
     (Kind::Hookcast, "#2266cc"),
     (Kind::Nchan, "#cc5522"),
     (Kind::Mosquitto, "#b08a1e"),
     (Kind::Axum, "#7a4fb5"),
+    (Kind::Uws, "#2f8f5b"),
 ];
 const WIDTH: f64 = 860.0;
 const LEFT: f64 = 300.0;

@@ -22,6 +22,8 @@ pub enum Kind {
     Nchan,
     Axum,
     Mosquitto,
+    /// uWebSockets
+    Uws,
 }
 
 impl Kind {
@@ -34,6 +36,7 @@ impl Kind {
             Self::Nchan => "nchan",
             Self::Axum => "axum",
             Self::Mosquitto => "mosquitto",
+            Self::Uws => "uWebSockets",
         }
     }
 }
@@ -86,12 +89,18 @@ impl Server {
                     .arg(directory.path());
                 command
             }
-            Kind::Floor | Kind::Axum => {
-                let mut command = Command::new(programs.join(if kind == Kind::Floor {
-                    "peer-floor"
-                } else {
-                    "peer-axum"
-                }));
+            Kind::Floor | Kind::Axum | Kind::Uws => {
+                let program = programs.join(match kind {
+                    Kind::Floor => "peer-floor",
+                    Kind::Axum => "peer-axum",
+                    _ => "peer-uws",
+                });
+                if kind == Kind::Uws && !program.exists() {
+                    return Err(
+                        "peer-uws is missing: `cargo xtask bench` builds it with a C++ compiler".to_owned(),
+                    );
+                }
+                let mut command = Command::new(program);
                 command.arg(port.to_string());
                 command
             }
@@ -155,7 +164,7 @@ impl Server {
     pub fn dialect(&self) -> &'static str {
         match self.kind {
             Kind::Hookcast | Kind::HookcastEpoll | Kind::HookcastTwo => "hookcast",
-            Kind::Floor | Kind::Axum => "open",
+            Kind::Floor | Kind::Axum | Kind::Uws => "open",
             Kind::Nchan => "nchan",
             Kind::Mosquitto => "mqtt",
         }
