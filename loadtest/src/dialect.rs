@@ -158,24 +158,25 @@ impl Dialect {
         request
     }
 
-    /// A frame with which a browser publishes.
-    #[must_use]
-    pub fn say(&self, channel: &str, stamp: &Stamp, size: usize, binary: bool) -> (u8, Vec<u8>) {
-        let mut body = Vec::with_capacity(size + 256);
+    /// Appends the payload of a frame with which a browser publishes; returns the frame's opcode.
+    pub fn say(&self, out: &mut Vec<u8>, channel: &str, stamp: &Stamp, size: usize, binary: bool) -> u8 {
         match self {
             Self::Mqtt => {
-                delivered(&mut body, channel, stamp, size);
-                (frames::BINARY, mqtt::publish(channel, &body))
+                let start = out.len();
+                mqtt::text(out, channel);
+                delivered(out, channel, stamp, size);
+                mqtt::enclose(out, start, mqtt::PUBLISH);
+                frames::BINARY
             }
             Self::Hookcast(_) | Self::Open if binary => {
-                body.extend_from_slice(&u16::try_from(channel.len()).unwrap_or(u16::MAX).to_be_bytes());
-                body.extend_from_slice(channel.as_bytes());
-                data(&mut body, stamp, size);
-                (frames::BINARY, body)
+                out.extend_from_slice(&u16::try_from(channel.len()).unwrap_or(u16::MAX).to_be_bytes());
+                out.extend_from_slice(channel.as_bytes());
+                data(out, stamp, size);
+                frames::BINARY
             }
             _ => {
-                delivered(&mut body, channel, stamp, size);
-                (frames::TEXT, body)
+                delivered(out, channel, stamp, size);
+                frames::TEXT
             }
         }
     }
@@ -232,7 +233,9 @@ fn delivered(out: &mut Vec<u8>, channel: &str, stamp: &Stamp, size: usize) {
 
 fn message(out: &mut Vec<u8>, head: &str, channel: &str, stamp: &Stamp, size: usize) {
     out.extend_from_slice(head.as_bytes());
-    out.extend_from_slice(format!(r#""channel":"{channel}","event":"load.tick","data":""#).as_bytes());
+    out.extend_from_slice(br#""channel":""#);
+    out.extend_from_slice(channel.as_bytes());
+    out.extend_from_slice(br#"","event":"load.tick","data":""#);
     // The data is a JSON string: its quotes are two of its bytes.
     data(out, stamp, size.saturating_sub(2));
     out.extend_from_slice(br#""}"#);
@@ -242,22 +245,26 @@ fn message(out: &mut Vec<u8>, head: &str, channel: &str, stamp: &Stamp, size: us
 mod mqtt {
     use super::Note;
 
-    fn packet(kind: u8, body: &[u8]) -> Vec<u8> {
-        let mut out = vec![kind];
-        let mut length = body.len();
-        loop {
+    /// The first byte of a packet: its type, and no flags.
+    const CONNECT: u8 = 0x10;
+    const SUBSCRIBE: u8 = 0x82;
+    pub const PUBLISH: u8 = 0x30;
+
+    /// Makes a packet of what `out` holds from `start` on: puts its first byte and its length before it.
+    pub fn enclose(out: &mut Vec<u8>, start: usize, first: u8) {
+        let mut length = out.len() - start;
+        let (mut head, mut used) = ([first, 0, 0, 0, 0], 1);
+        // Four bytes of length at most, seven bits each; a message has 1 MB at most.
+        while used == 1 || length > 0 {
             let digit = (length & 0x7f) as u8;
             length >>= 7;
-            out.push(if length > 0 { digit | 0x80 } else { digit });
-            if length == 0 {
-                break;
-            }
+            head[used] = if length > 0 { digit | 0x80 } else { digit };
+            used += 1;
         }
-        out.extend_from_slice(body);
-        out
+        out.splice(start..start, head[..used].iter().copied());
     }
 
-    fn text(out: &mut Vec<u8>, text: &str) {
+    pub fn text(out: &mut Vec<u8>, text: &str) {
         out.extend_from_slice(&u16::try_from(text.len()).unwrap_or(u16::MAX).to_be_bytes());
         out.extend_from_slice(text.as_bytes());
     }
@@ -266,21 +273,16 @@ mod mqtt {
         // Protocol name, level 4, a clean session, no keep-alive.
         let mut body = b"\x00\x04MQTT\x04\x02\x00\x00".to_vec();
         text(&mut body, &format!("load-{user}"));
-        packet(0x10, &body)
+        enclose(&mut body, 0, CONNECT);
+        body
     }
 
     pub fn subscribe(channel: &str) -> Vec<u8> {
         let mut body = vec![0, 1];
         text(&mut body, channel);
         body.push(0);
-        packet(0x82, &body)
-    }
-
-    pub fn publish(channel: &str, payload: &[u8]) -> Vec<u8> {
-        let mut body = Vec::with_capacity(payload.len() + channel.len() + 2);
-        text(&mut body, channel);
-        body.extend_from_slice(payload);
-        packet(0x30, &body)
+        enclose(&mut body, 0, SUBSCRIBE);
+        body
     }
 
     pub fn note(payload: &[u8]) -> Note {
@@ -310,11 +312,28 @@ mod tests {
             settled: 0,
             at: 5,
         };
-        let (_, frame) = Dialect::Open.say("room-1", &stamp, 256, false);
+        let mut frame = Vec::new();
+        Dialect::Open.say(&mut frame, "room-1", &stamp, 256, false);
         let value: serde_json::Value = serde_json::from_slice(&frame).unwrap();
         assert_eq!(value["data"].to_string().len(), 256);
         assert_eq!(value["channel"], "room-1");
         assert_eq!(Stamp::find(&frame, &mut 0), Some(stamp));
+    }
+
+    #[test]
+    fn an_mqtt_packet_says_its_length_and_leaves_what_stands_before_it() {
+        for (length, head) in [
+            (0, &[0x30, 0][..]),
+            (127, &[0x30, 127]),
+            (128, &[0x30, 0x80, 1]),
+            (300_000, &[0x30, 0xe0, 0xa7, 0x12]),
+        ] {
+            let mut out = b"before".to_vec();
+            out.resize(6 + length, b'x');
+            mqtt::enclose(&mut out, 6, mqtt::PUBLISH);
+            assert_eq!(&out[..6 + head.len()], [b"before", head].concat());
+            assert_eq!(out.len(), 6 + head.len() + length);
+        }
     }
 
     #[test]

@@ -62,28 +62,49 @@ pub fn next(bytes: &[u8]) -> Step {
     }
 }
 
-/// Appends a client's frame: whole, and masked. The mask hides nothing here, so a fixed one serves.
-pub fn write(out: &mut Vec<u8>, opcode: u8, payload: &[u8]) {
-    const MASK: [u8; 4] = [0x1d, 0xc3, 0x5a, 0x96];
-    out.push(0x80 | opcode);
-    match payload.len() {
-        length @ 0..126 => out.push(0x80 | length as u8),
-        length @ 126..=0xffff => {
-            out.push(0x80 | 126);
-            out.extend_from_slice(&(length as u16).to_be_bytes());
-        }
-        length => {
-            out.push(0x80 | 127);
-            out.extend_from_slice(&(length as u64).to_be_bytes());
-        }
+/// The mask hides nothing here, so a fixed one serves.
+const MASK: [u8; 4] = [0x1d, 0xc3, 0x5a, 0x96];
+/// Two bytes, a long length and the mask.
+const HEAD_BYTES_MAX: usize = 2 + 8 + MASK.len();
+
+/// A client's frame: whole, and masked. It is built in place, in a buffer that serves for one frame after another.
+#[derive(Default)]
+pub struct Draft(Vec<u8>);
+
+impl Draft {
+    /// Begins a frame: what is appended to this is its payload.
+    pub fn payload(&mut self) -> &mut Vec<u8> {
+        self.0.clear();
+        self.0.resize(HEAD_BYTES_MAX, 0);
+        &mut self.0
     }
-    out.extend_from_slice(&MASK);
-    out.extend(
-        payload
-            .iter()
-            .zip(MASK.iter().cycle())
-            .map(|(byte, mask)| byte ^ mask),
-    );
+
+    /// Masks the payload and puts the head before it.
+    pub fn finish(&mut self, opcode: u8) -> &[u8] {
+        let Some((head, payload)) = self.0.split_at_mut_checked(HEAD_BYTES_MAX) else {
+            return &[];
+        };
+        let (words, rest) = payload.as_chunks_mut::<4>();
+        for word in words {
+            *word = (u32::from_ne_bytes(*word) ^ u32::from_ne_bytes(MASK)).to_ne_bytes();
+        }
+        for (byte, mask) in rest.iter_mut().zip(MASK) {
+            *byte ^= mask;
+        }
+        // Right before the payload, so a short head begins later.
+        let (short, long) = match payload.len() {
+            length @ 0..126 => (length as u8, 0),
+            126..=0xffff => (126, 2),
+            _ => (127, 8),
+        };
+        let start = HEAD_BYTES_MAX - MASK.len() - long - 2;
+        let length = (payload.len() as u64).to_be_bytes();
+        head[start] = 0x80 | opcode;
+        head[start + 1] = 0x80 | short;
+        head[start + 2..][..long].copy_from_slice(&length[8 - long..]);
+        head[HEAD_BYTES_MAX - MASK.len()..].copy_from_slice(&MASK);
+        &self.0[start..]
+    }
 }
 
 #[cfg(test)]
@@ -125,10 +146,18 @@ mod tests {
 
     #[test]
     fn a_written_frame_is_masked_and_comes_back() {
-        for length in [5_usize, 126, 70_000] {
+        let mut draft = Draft::default();
+        for length in [5_usize, 126, 70_000, 0, 65_535, 125, 65_536] {
             let payload: Vec<u8> = (0..length).map(|i| i as u8).collect();
-            let mut bytes = Vec::new();
-            write(&mut bytes, BINARY, &payload);
+            draft.payload().extend_from_slice(&payload);
+            let bytes = draft.finish(BINARY);
+            // As a server's frame it would be the same without the mask.
+            let mut unmasked = bytes.to_vec();
+            unmasked[1] &= 0x7f;
+            let end = bytes.len() - MASK.len();
+            assert!(
+                matches!(next(&unmasked[..end]), Step::Frame { opcode: BINARY, last: true, payload } if payload.end == end)
+            );
             assert_eq!(bytes[1] & 0x80, 0x80);
             let head = bytes.len() - length;
             let mask = [bytes[head - 4], bytes[head - 3], bytes[head - 2], bytes[head - 1]];

@@ -36,6 +36,8 @@ pub struct Ledger {
     /// By subscriber and share: everything below this was answered before a message was sent that it has.
     settled: Vec<u32>,
     shares: usize,
+    /// The share of each publisher.
+    share_of: Vec<u32>,
     /// The next number, by subscriber and publisher; `UNKNOWN` for a newcomer, who starts wherever it comes in.
     next: Vec<u32>,
     publishers: usize,
@@ -55,6 +57,9 @@ impl Ledger {
         Self {
             next: vec![first; subscribers * publishers],
             publishers,
+            share_of: (0..publishers)
+                .map(|publisher| (publisher * shares / publishers) as u32)
+                .collect(),
             settled: vec![0; subscribers * shares],
             shares,
             holes: HashMap::new(),
@@ -70,13 +75,13 @@ impl Ledger {
             settled,
             ..
         } = *stamp;
-        if publisher as usize >= self.publishers {
+        let Some(share) = self.share_of.get(publisher as usize) else {
             return Entry::Unknown;
-        }
+        };
+        let share = *share as usize;
         let before = self.counts.reordered;
         let entry = self.by_publisher(subscriber, publisher, number);
         if entry == Entry::Fresh {
-            let share = publisher as usize * self.shares / self.publishers;
             let latest = &mut self.settled[subscriber * self.shares + share];
             if order < *latest && self.counts.reordered == before {
                 self.counts.reordered += 1;

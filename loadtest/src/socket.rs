@@ -42,7 +42,17 @@ impl Socket {
             choose_port_late(descriptor.as_fd())?;
             net::bind(&descriptor, &SocketAddr::new(source, 0))?;
         }
-        match net::connect(&descriptor, &target.address) {
+        let mut socket = Self {
+            descriptor,
+            tls: None,
+        };
+        socket.connect_again(target)?;
+        Ok(socket)
+    }
+
+    /// Begins to connect anew, after a [`reset`](Self::reset): options, source address and epoll registration still stand.
+    pub fn connect_again(&mut self, target: &Target) -> io::Result<()> {
+        match net::connect(&self.descriptor, &target.address) {
             Ok(()) | Err(rustix::io::Errno::INPROGRESS) => {}
             Err(error) => return Err(error.into()),
         }
@@ -51,10 +61,8 @@ impl Socket {
                 .map(Box::new)
                 .map_err(io::Error::other)
         });
-        Ok(Self {
-            descriptor,
-            tls: tls.transpose()?,
-        })
+        self.tls = tls.transpose()?;
+        Ok(())
     }
 
     /// The error of an attempt to connect, if it failed.
@@ -111,6 +119,13 @@ impl Socket {
             Some(tls) => flush(tls, self.descriptor.as_fd()),
             None => Ok(()),
         }
+    }
+
+    /// Resets the connection as [`reset_on_close`](Self::reset_on_close) does, and keeps the socket for the next one: on the wire
+    /// it is the same, and this machine saves the making of a socket for each handshake.
+    pub fn reset(&mut self) -> io::Result<()> {
+        self.tls = None;
+        Ok(net::connect_unspec(&self.descriptor)?)
     }
 
     /// The next close resets the connection and leaves no port behind in TIME_WAIT.
@@ -186,4 +201,31 @@ pub fn source_of(index: usize, target: &Target, sources: &[IpAddr]) -> Option<Ip
     let far = index / PORTS;
     (far > 0 && target.address.ip() == IpAddr::V4(Ipv4Addr::LOCALHOST))
         .then(|| IpAddr::V4(Ipv4Addr::new(127, 0, 0, (2 + far % 200) as u8)))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+
+    use super::*;
+
+    #[test]
+    fn a_socket_that_was_reset_connects_again_with_its_options() {
+        let relay = TcpListener::bind("127.0.0.1:0").unwrap();
+        let target = Target::parse(&format!("http://{}", relay.local_addr().unwrap())).unwrap();
+        let mut socket = Socket::connect(&target, None, false).unwrap();
+        for _ in 0..3 {
+            let (mut connection, _) = relay.accept().unwrap();
+            while socket.write(b"word").unwrap() == 0 {}
+            let mut word = [0; 4];
+            connection.read_exact(&mut word).unwrap();
+            socket.reset().unwrap();
+            assert_eq!(
+                connection.read(&mut word).unwrap_err().kind(),
+                io::ErrorKind::ConnectionReset
+            );
+            assert!(sockopt::tcp_nodelay(&socket).unwrap());
+            socket.connect_again(&target).unwrap();
+        }
+    }
 }

@@ -137,6 +137,24 @@ fn a_storm_passes_when_everybody_got_in() {
 }
 
 #[test]
+fn handshakes_follow_one_another_until_the_relay_refuses_them() {
+    let handshakes = ["handshakes", "--in-flight", "4", "--json", "-"];
+    let relay = StandIn::start(Fault::None);
+    let report: Report = serde_json::from_slice(&load(&relay, &handshakes).stdout).expect("a report");
+    assert!(report.verdict.pass, "{:?}", report.verdict);
+    let part = &report.parts[0];
+    assert!(part.handshakes.count > 20, "{} handshakes", part.handshakes.count);
+    assert!(part.opened + part.replaced >= part.handshakes.count);
+    let relay = StandIn::start(Fault::Unavailable);
+    let report: Report = serde_json::from_slice(&load(&relay, &handshakes).stdout).expect("a report");
+    let said = report.verdict.reasons.join("; ");
+    assert!(
+        !report.verdict.pass && said.contains("refused with status 503"),
+        "{said}"
+    );
+}
+
+#[test]
 fn members_of_a_room_hear_one_another() {
     let relay = StandIn::start(Fault::None);
     let output = load(

@@ -11,8 +11,9 @@ pub(super) fn rungs() -> Vec<Rung> {
     let data = data();
     let publish_body = format!(r#"{{"channel":"events","event":"post.updated","data":{data}}}"#);
     let message = format!(r#"{{"type":"message","channel":"events","event":"typing","data":{data}}}"#);
-    let mut frame = Vec::new();
-    hookcast_load::frames::write(&mut frame, hookcast_load::frames::TEXT, message.as_bytes());
+    let mut draft = hookcast_load::frames::Draft::default();
+    draft.payload().extend_from_slice(message.as_bytes());
+    let frame = draft.finish(hookcast_load::frames::TEXT).to_vec();
     let (ws_data, sse_data) = (data.clone(), data);
     vec![
         Rung::new("codec", "encode a WebSocket message", 1, move || {

@@ -79,9 +79,9 @@ fn subscribe(dialect: &Dialect, target: &Target) -> TcpStream {
     let request = dialect.open(target, &subscription, now.as_secs(), 3600);
     socket.write_all(request.as_bytes()).expect("sent");
     let (opcode, payload) = dialect.greet(&subscription).expect("a subscribe message");
-    let mut frame = Vec::new();
-    frames::write(&mut frame, opcode, &payload);
-    socket.write_all(&frame).expect("sent");
+    let mut draft = frames::Draft::default();
+    draft.payload().extend_from_slice(&payload);
+    socket.write_all(draft.finish(opcode)).expect("sent");
     let mut bytes = Vec::new();
     while memchr::memmem::find(&bytes, b"\"subscribed\"").is_none() {
         more(&mut socket, &mut bytes);

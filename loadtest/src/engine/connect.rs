@@ -3,78 +3,142 @@
 use rustix::event::epoll;
 
 use super::numbers::record;
-use super::{Connection, Engine, Phase, Role, Task};
+use super::{Connection, Engine, Phase, Request, Role, Settings, Task};
 use crate::dialect::{Kind, Subscription};
-use crate::frames;
 use crate::http::{self, Answer};
 use crate::plan::Publish;
 use crate::socket::{Socket, source_of};
+use crate::target::Target;
 
 /// RFC 6455: the connection ended without a close frame.
 const ABNORMAL: u16 = 1006;
 /// A token outlives any run (12 hours at most) and stays under the relay's own bound.
 const TOKEN_LIFE_S: u64 = 13 * 3600;
+/// How long a request is used again: its token then still outlives a whole run.
+const REQUEST_LIFE: u64 = 3600 * 1_000_000_000;
+/// Connections whose requests are kept: 16 MiB at most, at 1 KiB each.
+const REQUESTS_MAX: usize = 16 * 1024;
 
 impl Engine {
     pub(super) fn connect(&mut self, index: usize, due: u64) {
         if self.ending {
             return;
         }
-        let slow = matches!(self.connections[index].role, Role::Subscriber { slow: true, .. });
-        let source = source_of(index, &self.settings.target, &self.settings.sources);
-        let socket = Socket::connect(&self.settings.target, source, slow);
-        let connection = &mut self.connections[index];
-        connection.due = due;
-        let socket = match socket {
+        let socket = match self.begin_connecting(index) {
             Ok(socket) => socket,
-            Err(error) => {
-                connection.phase = Phase::Ended;
-                return self.note_failure(format!("connect: {error}"));
+            Err(failure) => {
+                self.connections[index].phase = Phase::Ended;
+                return self.note_failure(failure);
             }
         };
-        // Edge-triggered, and both directions at once: one registration for the whole life of the connection.
-        let flags =
-            epoll::EventFlags::IN | epoll::EventFlags::OUT | epoll::EventFlags::RDHUP | epoll::EventFlags::ET;
-        if let Err(error) = epoll::add(
-            &self.epoll,
-            &socket,
-            epoll::EventData::new_u64(index as u64),
-            flags,
-        ) {
-            connection.phase = Phase::Ended;
-            return self.note_failure(format!("epoll: {error}"));
-        }
+        let connection = &mut self.connections[index];
+        connection.due = due;
         connection.phase = Phase::Connecting;
         connection.socket = Some(socket);
         connection.partial.clear();
         connection.out.clear();
         connection.chunked = None;
         connection.body = 0;
+        // On the loopback the connection stands when connect(2) returns; from elsewhere its event will tell.
+        let Target { address, tls, .. } = &self.settings.target;
+        if address.ip().is_loopback() && tls.is_none() && matches!(connection.role, Role::Subscriber { .. }) {
+            self.request(index);
+        }
+    }
+
+    /// The socket of the connection before, where a storm left one, or a new one that is registered.
+    fn begin_connecting(&mut self, index: usize) -> Result<Socket, String> {
+        let Settings { target, sources, .. } = &self.settings;
+        let connection = &mut self.connections[index];
+        if let Some(mut socket) = connection.spare.take() {
+            return match socket.connect_again(target) {
+                Ok(()) => Ok(socket),
+                Err(error) => Err(format!("connect: {error}")),
+            };
+        }
+        let slow = matches!(connection.role, Role::Subscriber { slow: true, .. });
+        let socket = Socket::connect(target, source_of(index, target, sources), slow)
+            .map_err(|error| format!("connect: {error}"))?;
+        // Edge-triggered, and both directions at once: one registration for the whole life of the socket.
+        let flags =
+            epoll::EventFlags::IN | epoll::EventFlags::OUT | epoll::EventFlags::RDHUP | epoll::EventFlags::ET;
+        let data = epoll::EventData::new_u64(index as u64);
+        epoll::add(&self.epoll, &socket, data, flags).map_err(|error| format!("epoll: {error}"))?;
+        Ok(socket)
     }
 
     /// The socket is writable for the first time.
     pub(super) fn connected(&mut self, index: usize) {
-        let Some(socket) = &self.connections[index].socket else {
+        let Connection { socket, role, .. } = &self.connections[index];
+        if matches!(role, Role::Subscriber { .. }) {
+            return self.request(index);
+        }
+        let Some(socket) = socket else {
             return;
         };
         if let Err(error) = socket.connected() {
             return self.ended(index, None, Some(&format!("connect: {error}")));
         }
-        let Role::Subscriber { .. } = self.connections[index].role else {
-            self.connections[index].phase = Phase::Open;
-            // TLS begins its handshake with the first flush.
-            self.send(index, &[]);
-            return self.publisher_open(index);
+        self.connections[index].phase = Phase::Open;
+        // TLS begins its handshake with the first flush.
+        self.send(index, &[]);
+        self.publisher_open(index);
+    }
+
+    /// Sends the request that opens a subscription, once there is a connection to take it.
+    fn request(&mut self, index: usize) {
+        let now = self.clock.now();
+        let request = match self.connections[index].request.take() {
+            Some(request) if now < request.until => request,
+            _ => self.make_request(index, now),
         };
-        let unix_s = self.clock.now() / 1_000_000_000;
-        let request = {
-            let subscription = self.subscription(index);
-            self.settings
-                .dialect
-                .open(&self.settings.target, &subscription, unix_s, TOKEN_LIFE_S)
+        let connection = &mut self.connections[index];
+        let Some(socket) = &mut connection.socket else {
+            return;
         };
-        self.connections[index].phase = Phase::Handshake;
-        self.send(index, request.as_bytes());
+        match socket.write(&request.bytes) {
+            // Not connected yet.
+            Ok(0) => {}
+            Ok(sent) => {
+                connection.phase = Phase::Handshake;
+                connection.out.extend_from_slice(&request.bytes[sent..]);
+            }
+            Err(error) => self.ended(index, None, Some(&format!("connect: {error}"))),
+        }
+        self.keep_request(index, request);
+    }
+
+    /// Makes the requests of a storm before it begins: what it measures is the relay's handshake, not the minting of tokens.
+    pub(super) fn make_storm_requests(&mut self) {
+        let now = self.clock.now();
+        for index in 0..self.connections.len().min(REQUESTS_MAX) {
+            if self.parts[self.connections[index].part].plan.storm {
+                let request = self.make_request(index, now);
+                self.keep_request(index, request);
+            }
+        }
+    }
+
+    fn make_request(&self, index: usize, now: u64) -> Request {
+        let Settings { dialect, target, .. } = &self.settings;
+        let text = dialect.open(
+            target,
+            &self.subscription(index),
+            now / 1_000_000_000,
+            TOKEN_LIFE_S,
+        );
+        Request {
+            bytes: text.into_bytes(),
+            until: now + REQUEST_LIFE,
+        }
+    }
+
+    /// Only a storm's: it has no messages, so its requests never ask for any that were missed.
+    fn keep_request(&mut self, index: usize, request: Request) {
+        let connection = &mut self.connections[index];
+        if self.parts[connection.part].plan.storm && index < REQUESTS_MAX {
+            connection.request = Some(request);
+        }
     }
 
     pub(super) fn subscription(&self, index: usize) -> Subscription<'_> {
@@ -173,8 +237,13 @@ impl Engine {
     /// Closes from this side, without a word: what a browser's tab does.
     pub(super) fn close(&mut self, index: usize) {
         let connection = &mut self.connections[index];
-        if let Some(socket) = connection.socket.take() {
-            socket.reset_on_close();
+        let recycled = self.parts[connection.part].plan.recycle;
+        if let Some(mut socket) = connection.socket.take() {
+            if recycled && socket.reset().is_ok() {
+                connection.spare = Some(socket);
+            } else {
+                socket.reset_on_close();
+            }
         }
         connection.phase = Phase::Idle;
         connection.partial.clear();
@@ -287,9 +356,10 @@ impl Engine {
     }
 
     pub(super) fn send_frame(&mut self, index: usize, opcode: u8, payload: &[u8]) {
-        let mut bytes = Vec::with_capacity(payload.len() + 14);
-        frames::write(&mut bytes, opcode, payload);
-        self.send(index, &bytes);
+        let mut draft = std::mem::take(&mut self.draft);
+        draft.payload().extend_from_slice(payload);
+        self.send(index, draft.finish(opcode));
+        self.draft = draft;
     }
 
     /// Sends now what the socket takes, and keeps the rest until it is writable.
@@ -314,11 +384,12 @@ impl Engine {
             return;
         };
         let outcome = socket.flush_tls().and_then(|()| match connection.out.is_empty() {
-            true => Ok(0),
-            false => socket.write(&connection.out),
+            true => Ok(None),
+            false => socket.write(&connection.out).map(Some),
         });
         match outcome {
-            Ok(sent) => drop(connection.out.drain(..sent)),
+            Ok(None) => {}
+            Ok(Some(sent)) => drop(connection.out.drain(..sent)),
             Err(error) => self.ended(index, None, Some(&format!("send: {error}"))),
         }
     }

@@ -20,12 +20,14 @@ use rustix::event::{Timespec, epoll};
 
 use crate::clock::Clock;
 use crate::dialect::{Dialect, Kind};
+use crate::frames::Draft;
 use crate::http::Chunks;
 use crate::ledger::Ledger;
 use crate::plan::{Part, Plan, Publish, Share};
 use crate::process::Processes;
 use crate::report::Report;
 use crate::socket::Socket;
+use crate::stamp::Recent;
 use crate::target::Target;
 use numbers::Numbers;
 use stage::Stage;
@@ -79,6 +81,8 @@ enum Role {
 
 struct Connection {
     socket: Option<Socket>,
+    /// Unconnected, but registered: a storm's next handshake on this place takes it.
+    spare: Option<Socket>,
     phase: Phase,
     role: Role,
     part: usize,
@@ -92,8 +96,17 @@ struct Connection {
     hint: usize,
     chunked: Option<Box<Chunked>>,
     since: Option<String>,
+    /// In a storm, what opens this connection time and again.
+    request: Option<Request>,
     /// Bytes of an answer's body still to come.
     body: usize,
+}
+
+/// The request that opens a connection, with its token.
+struct Request {
+    bytes: Vec<u8>,
+    /// When another must be made.
+    until: u64,
 }
 
 /// A stream whose answer is chunked: the body is put together before it is cut into events.
@@ -129,6 +142,8 @@ struct Running {
     slots: Vec<Slot>,
     /// The next number, by channel and slot, or by member.
     next_number: Vec<u32>,
+    /// The stream number of this share's first slot.
+    first_stream: u32,
     /// Sends that are due while no publisher is free.
     backlog: std::collections::VecDeque<u64>,
     next_channel: usize,
@@ -165,6 +180,8 @@ pub struct Engine {
     parts: Vec<Running>,
     tasks: BinaryHeap<Reverse<(u64, Task)>>,
     scratch: Vec<u8>,
+    draft: Draft,
+    recent: Recent,
     stage: Stage,
     closes: BTreeMap<u16, u64>,
     failures: BTreeMap<String, u64>,
@@ -185,6 +202,8 @@ impl Engine {
             parts: Vec::new(),
             tasks: BinaryHeap::new(),
             scratch: vec![0; SCRATCH_BYTES],
+            draft: Draft::default(),
+            recent: Recent::default(),
             stage: Stage::new(&settings),
             closes: BTreeMap::new(),
             failures: BTreeMap::new(),
@@ -276,6 +295,7 @@ impl Engine {
             audience,
             slots,
             next_number: vec![0; next_number],
+            first_stream: (share * per_share) as u32,
             backlog: std::collections::VecDeque::new(),
             next_channel: 0,
             next_order: 0,
@@ -365,6 +385,7 @@ impl Connection {
     fn new(part: usize, role: Role) -> Self {
         Self {
             socket: None,
+            spare: None,
             phase: Phase::Idle,
             role,
             part,
@@ -374,6 +395,7 @@ impl Connection {
             hint: 0,
             chunked: None,
             since: None,
+            request: None,
             body: 0,
         }
     }

@@ -15,11 +15,63 @@ pub(super) fn record(histogram: &mut Histogram<u64>, ns: u64) {
     histogram.saturating_record(ns.div_ceil(1000));
 }
 
+/// Latencies of deliveries, entered once: what a second holds is added to the total when the second ends.
+pub(super) struct Tally {
+    /// Equal latencies in a row are counted before they are entered: a closed loop sends many messages at one moment, and one
+    /// read brings them all.
+    latest_us: u64,
+    times: u64,
+    second: Histogram<u64>,
+    total: Histogram<u64>,
+}
+
+impl Tally {
+    fn new() -> Self {
+        Self {
+            latest_us: 0,
+            times: 0,
+            second: histogram(),
+            total: histogram(),
+        }
+    }
+
+    pub fn record(&mut self, ns: u64) {
+        let us = ns.div_ceil(1000);
+        if us != self.latest_us {
+            self.enter();
+            self.latest_us = us;
+        }
+        self.times += 1;
+    }
+
+    fn enter(&mut self) {
+        // Entered with no times at all, a value would still count as an extreme.
+        if self.times > 0 {
+            let times = std::mem::take(&mut self.times);
+            self.second.saturating_record_n(self.latest_us, times);
+        }
+    }
+
+    /// Ends a second: its latencies go to `all` and to the total.
+    pub fn end_second(&mut self, all: &mut Histogram<u64>) {
+        self.enter();
+        // All have the same bounds, so adding cannot fail.
+        let _ = all.add(&self.second);
+        let _ = self.total.add(&self.second);
+        self.second.reset();
+    }
+
+    /// Of the whole run, the present second included.
+    pub fn total(&mut self) -> &Histogram<u64> {
+        self.end_second(&mut histogram());
+        &self.total
+    }
+}
+
 pub(super) struct Numbers {
-    /// Deliveries since the last full second, and of all seconds that count; by kind of connection.
-    pub second: Histogram<u64>,
-    pub sockets: Histogram<u64>,
-    pub streams: Histogram<u64>,
+    /// Deliveries that count, by kind of connection.
+    pub sockets: Tally,
+    pub streams: Tally,
     /// From the intended send to the answer of a publish.
     pub answers: Histogram<u64>,
     pub handshakes: Histogram<u64>,
@@ -43,9 +95,8 @@ pub(super) struct Numbers {
 impl Numbers {
     pub fn new() -> Self {
         Self {
-            second: histogram(),
-            sockets: histogram(),
-            streams: histogram(),
+            sockets: Tally::new(),
+            streams: Tally::new(),
             answers: histogram(),
             handshakes: histogram(),
             arrived: 0,
@@ -61,5 +112,40 @@ impl Numbers {
             negative: 0,
             slow_closed: 0,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::stamp::tests::Random;
+
+    #[test]
+    fn a_tally_holds_what_was_recorded_in_its_second_and_in_all() {
+        let mut random = Random::new();
+        let mut tally = Tally::new();
+        let (mut second, mut total) = (histogram(), histogram());
+        let mut ns = 0;
+        for _ in 0..20_000 {
+            match random.below(100) {
+                0 => {
+                    let mut told = histogram();
+                    tally.end_second(&mut told);
+                    assert_eq!(told, second);
+                    second.reset();
+                }
+                1..30 => ns = random.below(5_000_000_000_000) >> random.below(40),
+                _ => {}
+            }
+            tally.record(ns);
+            record(&mut second, ns);
+            record(&mut total, ns);
+        }
+        assert_eq!(tally.total(), &total);
+        assert_eq!(tally.total(), &total);
+        assert_eq!(
+            (tally.total().min_nz(), tally.total().max()),
+            (total.min_nz(), total.max())
+        );
     }
 }

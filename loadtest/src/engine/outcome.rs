@@ -15,7 +15,7 @@ const LAG_P99_MS: f64 = 2.0;
 impl Engine {
     pub(super) fn report(mut self) -> Report {
         let span = seconds(self.stage.count_to - self.stage.count_from);
-        let parts: Vec<PartReport> = self.parts.iter().map(|part| part.report(span)).collect();
+        let parts: Vec<PartReport> = self.parts.iter_mut().map(|part| part.report(span)).collect();
         let own = self
             .stage
             .own_cpu
@@ -97,8 +97,8 @@ impl Engine {
 }
 
 impl Running {
-    fn report(&self, span: f64) -> PartReport {
-        let numbers = &self.numbers;
+    fn report(&mut self, span: f64) -> PartReport {
+        let numbers = &mut self.numbers;
         let of = |histogram: &Histogram<u64>| Latency::of(histogram);
         let channels: Vec<Channel> = self
             .sent
@@ -132,8 +132,8 @@ impl Running {
             deliveries_per_second: numbers.arrived_counted as f64 / span,
             gaps_told: numbers.gaps_told,
             slow_closed: numbers.slow_closed,
-            sockets: of(&numbers.sockets),
-            streams: of(&numbers.streams),
+            sockets: of(numbers.sockets.total()),
+            streams: of(numbers.streams.total()),
             answers: of(&numbers.answers),
             handshakes: of(&numbers.handshakes),
         }

@@ -6,6 +6,7 @@
 use super::numbers::record;
 use super::{Engine, Phase, Role, Slot, Task};
 use crate::http::{self, Answer};
+use crate::plan::Part;
 use crate::stamp::Stamp;
 
 /// Requests that an open loop may have under way at once.
@@ -100,11 +101,14 @@ impl Engine {
             at,
         };
         let name = &part.names[channel as usize];
-        let (opcode, payload) = self
+        let Part { size, binary, .. } = part.plan;
+        let mut draft = std::mem::take(&mut self.draft);
+        let opcode = self
             .settings
             .dialect
-            .say(name, &stamp, part.plan.size, part.plan.binary);
-        self.send_frame(index, opcode, &payload);
+            .say(draft.payload(), name, &stamp, size, binary);
+        self.send(index, draft.finish(opcode));
+        self.draft = draft;
     }
 
     pub(super) fn publish_due(&mut self, part: usize, due: u64, now: u64) {
@@ -157,7 +161,7 @@ impl Engine {
             run: self.settings.run,
             part: part as u8,
             channel: channel as u32,
-            stream: self.first_stream(part) + slot as u32,
+            stream: running.first_stream + slot as u32,
             number,
             order,
             settled,
@@ -178,18 +182,6 @@ impl Engine {
                 self.connections[connection].out = request;
             }
         }
-    }
-
-    /// The stream number of this share's first slot.
-    pub(super) fn first_stream(&self, part: usize) -> u32 {
-        let plan = &self.parts[part].plan;
-        let share = self.settings.share;
-        let per_share = if plan.in_flight > 0 {
-            plan.in_flight.div_ceil(share.of)
-        } else {
-            SLOTS
-        };
-        (share.index * per_share) as u32
     }
 
     pub(super) fn publisher_open(&mut self, index: usize) {
@@ -254,13 +246,10 @@ impl Engine {
 
     /// A delivery of the message that a closed loop waits for.
     pub(super) fn progress(&mut self, part: usize, stream: u32, number: u32, now: u64) {
-        let Some(slot) = stream
-            .checked_sub(self.first_stream(part))
-            .map(|slot| slot as usize)
-        else {
-            return;
-        };
-        let Some(under_way) = self.parts[part].slots.get_mut(slot) else {
+        let running = &mut self.parts[part];
+        // Streams of other shares have no slot here, whichever side of this share's they are on.
+        let slot = stream.wrapping_sub(running.first_stream) as usize;
+        let Some(under_way) = running.slots.get_mut(slot) else {
             return;
         };
         if under_way.busy && under_way.number == number && under_way.remaining > 0 {

@@ -3,7 +3,6 @@
 use memchr::memmem;
 use rustix::event::epoll;
 
-use super::numbers::record;
 use super::{Chunked, Connection, Engine, Phase, Role};
 use crate::dialect::{Kind, Note};
 use crate::frames::{self, Step};
@@ -20,14 +19,9 @@ const CODE_MISSING: u16 = 1005;
 impl Engine {
     /// A connection is ready; returns the time when its bytes were taken.
     pub(super) fn ready(&mut self, index: usize, flags: epoll::EventFlags) -> u64 {
-        let now = self.clock.now();
-        if self
-            .connections
-            .get(index)
-            .is_none_or(|connection| connection.socket.is_none())
-        {
-            return now;
-        }
+        let Some(Connection { socket: Some(_), .. }) = self.connections.get(index) else {
+            return self.clock.now();
+        };
         if flags.intersects(epoll::EventFlags::OUT | epoll::EventFlags::ERR | epoll::EventFlags::HUP) {
             match self.connections[index].phase {
                 Phase::Connecting => self.connected(index),
@@ -45,12 +39,12 @@ impl Engine {
         } else if !deaf && flags.intersects(epoll::EventFlags::IN | over) {
             return self.readable(index);
         }
-        now
+        self.clock.now()
     }
 
     fn readable(&mut self, index: usize) -> u64 {
         let mut scratch = std::mem::take(&mut self.scratch);
-        let mut now = self.clock.now();
+        let mut taken_at = None;
         loop {
             let connection = &mut self.connections[index];
             let Some(socket) = &mut connection.socket else {
@@ -74,7 +68,8 @@ impl Engine {
                     break;
                 }
             };
-            now = self.clock.now();
+            let now = self.clock.now();
+            taken_at = Some(now);
             let room = scratch.len() - kept;
             connection.partial.clear();
             let used = self.take(index, &scratch[..kept + taken], now);
@@ -94,7 +89,7 @@ impl Engine {
             }
         }
         self.scratch = scratch;
-        now
+        taken_at.unwrap_or_else(|| self.clock.now())
     }
 
     /// Takes what is whole; returns how many bytes that was.
@@ -157,7 +152,7 @@ impl Engine {
 
     fn take_frame(&mut self, index: usize, opcode: u8, payload: &[u8], now: u64) {
         let connection = &mut self.connections[index];
-        if let Some(stamp) = Stamp::find(payload, &mut connection.hint) {
+        if let Some(stamp) = self.recent.find(payload, &mut connection.hint) {
             if self.parts[connection.part].plan.reconnect > 0.0 {
                 connection.since = id_of(payload).or(connection.since.take());
             }
@@ -208,7 +203,7 @@ impl Engine {
             {
                 connection.since = Some(id);
             }
-            if let Some(stamp) = Stamp::find(event, &mut connection.hint) {
+            if let Some(stamp) = self.recent.find(event, &mut connection.hint) {
                 self.delivered(index, stamp, now);
             } else if memmem::find(event, b"wps.gap").is_some() {
                 self.parts[self.connections[index].part].numbers.gaps_told += 1;
@@ -246,10 +241,9 @@ impl Engine {
         if self.stage.counts(stamp.at) {
             let latency = now.saturating_sub(stamp.at);
             running.numbers.negative += u64::from(now < stamp.at);
-            record(&mut running.numbers.second, latency);
             match kind {
-                Kind::WebSocket => record(&mut running.numbers.sockets, latency),
-                Kind::Stream => record(&mut running.numbers.streams, latency),
+                Kind::WebSocket => running.numbers.sockets.record(latency),
+                Kind::Stream => running.numbers.streams.record(latency),
             }
         }
         if running.closed() {

@@ -87,6 +87,7 @@ impl Stage {
 
 impl Engine {
     pub(super) fn prepare(&mut self) {
+        self.make_storm_requests();
         let now = self.clock.now();
         self.stage.began = now;
         self.stage.until = now + nanos(Duration::from_secs_f64(self.settings.plan.connect_timeout));
@@ -221,9 +222,8 @@ impl Engine {
         self.stage.last_sample = (now, server, own, arrived, sent);
         let mut latencies = histogram();
         for part in &mut self.parts {
-            // Both have the same bounds, so adding cannot fail.
-            let _ = latencies.add(&part.numbers.second);
-            part.numbers.second.reset();
+            part.numbers.sockets.end_second(&mut latencies);
+            part.numbers.streams.end_second(&mut latencies);
         }
         let open = self
             .connections

@@ -21,6 +21,8 @@ pub enum Fault {
     Close,
     /// A publish is refused with 429.
     Refuse,
+    /// Every socket is, with 503.
+    Unavailable,
 }
 
 /// The message that the fault hits: late enough for all to be subscribed, early enough for any run.
@@ -95,6 +97,9 @@ fn serve(state: &Mutex<State>, mut socket: TcpStream) -> std::io::Result<()> {
                 stream: true,
             });
             return Ok(());
+        }
+        if state.lock().expect("sound").fault == Fault::Unavailable {
+            return socket.write_all(b"HTTP/1.1 503 Service Unavailable\r\n\r\n");
         }
         if request.starts_with("GET /ws ") {
             socket.write_all(b"HTTP/1.1 101 Switching Protocols\r\n\r\n")?;
