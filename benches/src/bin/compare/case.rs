@@ -44,10 +44,11 @@ pub enum Metric {
     Handshakes,
     MemoryPerConnection,
     CpuPerIdleSecond,
+    LoadCore,
 }
 
 impl Metric {
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::CpuPerDelivery,
         Self::P50,
         Self::P99,
@@ -57,6 +58,7 @@ impl Metric {
         Self::Handshakes,
         Self::MemoryPerConnection,
         Self::CpuPerIdleSecond,
+        Self::LoadCore,
     ];
 
     pub fn title(self) -> &'static str {
@@ -70,6 +72,7 @@ impl Metric {
             Self::Handshakes => "handshakes/s",
             Self::MemoryPerConnection => "bytes/connection",
             Self::CpuPerIdleSecond => "idle CPU us/s",
+            Self::LoadCore => "load's core %",
         }
     }
 
@@ -96,6 +99,11 @@ impl Metric {
             Self::MemoryPerConnection => idle.then_some(server.bytes_per_connection).flatten(),
             Self::CpuPerIdleSecond => {
                 (idle && part.opened > 0).then(|| server.cores * 1e6 / part.opened as f64)
+            }
+            // In a closed loop a full core of the load's bounds what a server can be seen to do.
+            Self::LoadCore => {
+                let closed = report.plan.parts.first()?.in_flight > 0;
+                closed.then_some(report.client.cores * 100.0)
             }
         }
     }
