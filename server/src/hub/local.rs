@@ -13,6 +13,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use slab::Slab;
+use smallvec::SmallVec;
 
 use super::channel::ChannelKey;
 use super::exchange::{
@@ -106,8 +107,10 @@ struct Channel {
 struct Connection {
     generation: u32,
     form: Form,
-    subscriptions: Vec<Subscription>,
-    presences: Vec<HeldPresence>,
+    /// Most connections have one channel, and stay for long.
+    subscriptions: SmallVec<[Subscription; 1]>,
+    /// Boxed, because most connections are members of none.
+    presences: Option<Box<Vec<HeldPresence>>>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -156,8 +159,8 @@ impl Local {
         *record = Some(Connection {
             generation: conn.generation,
             form,
-            subscriptions: Vec::new(),
-            presences: Vec::new(),
+            subscriptions: SmallVec::new(),
+            presences: None,
         });
     }
 
@@ -177,8 +180,9 @@ impl Local {
         let record = self.connections[conn.slot as usize]
             .take()
             .expect("looked up above");
-        self.presences -= record.presences.len();
-        out.extend(record.presences.into_iter().map(|held| ToHome::Leave {
+        let presences = record.presences.map_or_else(Vec::new, |held| *held);
+        self.presences -= presences.len();
+        out.extend(presences.into_iter().map(|held| ToHome::Leave {
             channel: held.channel,
             member: conn,
         }));
@@ -218,10 +222,6 @@ impl Local {
         });
         let id = SubscriptionId(self.next_subscription);
         self.next_subscription = self.next_subscription.wrapping_add(1);
-        if record.subscriptions.capacity() == 0 {
-            // Most connections have one channel, and stay for long.
-            record.subscriptions.reserve_exact(1);
-        }
         record.subscriptions.push(Subscription {
             channel: index,
             state: State::Pending(id),
@@ -250,13 +250,14 @@ impl Local {
         let attempt = PresenceAttempt(self.next_attempt);
         let max = usize::from(self.limits.connection_presences_max);
         let record = connection_mut(&mut self.connections, conn).ok_or(Full)?;
-        if let Some(held) = record.presences.iter_mut().find(|held| held.channel == channel) {
+        let presences = record.presences.get_or_insert_default();
+        if let Some(held) = presences.iter_mut().find(|held| held.channel == channel) {
             held.latest = attempt;
         } else {
-            if record.presences.len() >= max {
+            if presences.len() >= max {
                 return Err(Full);
             }
-            record.presences.push(HeldPresence {
+            presences.push(HeldPresence {
                 channel: channel.clone(),
                 latest: attempt,
             });
@@ -274,11 +275,7 @@ impl Local {
     /// Ends the connection's membership of the channel, if it has one.
     pub fn leave(&mut self, conn: ConnId, channel: &ChannelKey) -> Option<ToHome> {
         let record = connection_mut(&mut self.connections, conn)?;
-        let place = record
-            .presences
-            .iter()
-            .position(|held| held.channel == *channel)?;
-        let held = record.presences.swap_remove(place);
+        let held = record.end_presence(|held| held.channel == *channel)?;
         self.presences -= 1;
         Some(ToHome::Leave {
             channel: held.channel,
@@ -332,7 +329,8 @@ impl Local {
     pub fn presences(&self, conn: ConnId) -> impl Iterator<Item = &ChannelKey> {
         self.connection(conn)
             .into_iter()
-            .flat_map(|record| &record.presences)
+            .filter_map(|record| record.presences.as_deref())
+            .flatten()
             .map(|held| &held.channel)
     }
 
@@ -445,8 +443,7 @@ impl Local {
             return;
         };
         let refused = |held: &HeldPresence| held.channel == *channel && held.latest == attempt;
-        if let Some(place) = record.presences.iter().position(refused) {
-            record.presences.swap_remove(place);
+        if record.end_presence(refused).is_some() {
             self.presences -= 1;
         }
     }
@@ -467,6 +464,17 @@ impl Connection {
     /// Searched in order: a connection has at most `connection_channels_max`, and few in practice.
     fn place_of(&self, channel: u32) -> Option<usize> {
         self.subscriptions.iter().position(|sub| sub.channel == channel)
+    }
+
+    /// Takes out the presence of which `ended` is true.
+    fn end_presence(&mut self, ended: impl Fn(&HeldPresence) -> bool) -> Option<HeldPresence> {
+        let presences = self.presences.as_mut()?;
+        let place = presences.iter().position(ended)?;
+        let held = presences.swap_remove(place);
+        if presences.is_empty() {
+            self.presences = None;
+        }
+        Some(held)
     }
 }
 
