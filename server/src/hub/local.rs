@@ -109,7 +109,10 @@ struct Connection {
     form: Form,
     /// Most connections have one channel, and stay for long.
     subscriptions: SmallVec<[Subscription; 1]>,
-    /// Boxed, because most connections are members of none.
+    #[allow(
+        clippy::box_collection,
+        reason = "most connections are members of nothing, and each would hold an empty list"
+    )]
     presences: Option<Box<Vec<HeldPresence>>>,
 }
 

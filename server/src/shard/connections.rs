@@ -3,13 +3,16 @@
 
 use std::collections::VecDeque;
 use std::os::fd::RawFd;
+use std::rc::Rc;
 
 use crate::connection::close_reason::CloseReason;
 use crate::connection::outbox::{Arena, Frame, Outbox, OutboxLimits, Reserved};
+use crate::connection::socket::Socket;
 use crate::connection::{Connection, Pending, Staged};
 use crate::ids::{ConnId, ShardId};
 
-/// What the fan-out and the flusher touch.
+/// What the fan-out and the flusher touch: one line of the cache.
+#[repr(align(64))]
 pub struct Hot {
     pub outbox: Outbox,
     pub fd: RawFd,
@@ -23,7 +26,7 @@ pub struct Hot {
     /// Encrypted, so that bytes go through the `Socket`.
     pub tls: bool,
     /// Set once no frame is accepted any more: the last one is queued.
-    closing: bool,
+    pub closing: bool,
     /// A stream whose subscriptions are under way: what they bring is put in order first.
     staging: bool,
     /// Frames written.
@@ -31,6 +34,11 @@ pub struct Hot {
     /// Bytes written.
     pub bytes_out: u64,
 }
+
+const _: () = assert!(
+    size_of::<Hot>() == 64,
+    "a delivery touches one line of its connection"
+);
 
 pub struct Connections {
     shard: ShardId,
@@ -285,8 +293,14 @@ impl Connections {
         (&mut self.hot[slot as usize], &mut self.arena)
     }
 
-    pub fn is_slot_closing(&self, slot: u32) -> bool {
-        self.hot[slot as usize].closing
+    /// The socket of the connection in `slot`, where more than its descriptor is needed to write: for TLS, and to end it
+    /// after its last word.
+    pub fn socket_to_write(&self, slot: u32) -> Option<Rc<Socket>> {
+        let hot = &self.hot[slot as usize];
+        if !hot.tls && !hot.closing {
+            return None;
+        }
+        Some(Rc::clone(&self.cold[slot as usize].as_deref()?.socket))
     }
 
     /// The socket of a connection that was blocked takes bytes again.

@@ -117,13 +117,13 @@ fn write_out(
     joined: &mut [u8],
     counters: &ShardCounters,
 ) -> Written {
-    let closing = connections.is_slot_closing(slot);
-    let socket = match connections.at(slot) {
+    let (hot, _) = connections.hot_and_arena(slot);
+    let closing = hot.closing;
+    if hot.fd < 0 {
         // Removed since it got on the list.
-        None => return Written::All,
-        // Looked up only where it is needed: the plain path touches the hot half alone.
-        Some((_, connection, hot)) => (hot.tls || closing).then(|| Rc::clone(&connection.socket)),
-    };
+        return Written::All;
+    }
+    let socket = connections.socket_to_write(slot);
     loop {
         let (hot, arena) = connections.hot_and_arena(slot);
         if !hot.outbox.is_ready(arena) {
@@ -137,7 +137,7 @@ fn write_out(
             }
             _ => {
                 // SAFETY: the connection's record holds its `Socket`, and with it the open descriptor, until the slot
-                // is freed; `at` has just found the record.
+                // is freed, which takes the descriptor out of the hot half; it has just been found there.
                 let fd = unsafe { BorrowedFd::borrow_raw(hot.fd) };
                 match hot.outbox.single(arena) {
                     Some(bytes) => send(fd, bytes),

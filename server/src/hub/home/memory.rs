@@ -199,13 +199,12 @@ impl Memory {
     }
 }
 
-/// A ring lets go of its oldest only, so that it holds every entry from its first message on. Its id may be another
-/// channel's by now, whose messages are all younger.
+/// A ring lets go of its oldest only, so that it holds whatever is above its floor. Its id may be another channel's by now,
+/// which began above all that the one before had.
 fn is_remembered(rings: &Slab<Ring>, entry: Remembered) -> bool {
-    let first = rings
+    rings
         .get(entry.ring.0 as usize)
-        .and_then(|ring| ring.messages.front());
-    first.is_some_and(|first| first.seq <= entry.seq)
+        .is_some_and(|ring| entry.seq > ring.floor)
 }
 
 #[cfg(test)]
