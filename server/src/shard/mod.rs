@@ -15,6 +15,7 @@ pub mod shards;
 pub mod sink;
 pub mod succession;
 pub mod sweep;
+pub mod ticker;
 
 use std::collections::HashMap;
 use std::sync::Arc;

@@ -13,6 +13,7 @@ use rustls::ServerConfig;
 use super::Context;
 use super::flush::{self, Turn};
 use super::sweep;
+use super::ticker::Ticker;
 use crate::config;
 use crate::listener::{self, Admission, Serves};
 use crate::listening::{Held, Purpose};
@@ -157,7 +158,7 @@ pub async fn run(ctx: Rc<Context>, wake: WakeReceiver, mut listeners: Listeners)
         ctx.spawn("listener", listener::run(Rc::clone(&ctx), held, admission));
     }
     ctx.spawn("flusher", flush::run(Rc::clone(&ctx), Turn::new()?));
-    ctx.spawn("clockwork", sweep::run(Rc::clone(&ctx)));
+    ctx.spawn("clockwork", sweep::run(Rc::clone(&ctx), Ticker::new()?));
     ctx.spawn("mesh", {
         let ctx = Rc::clone(&ctx);
         async move {

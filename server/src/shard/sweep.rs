@@ -8,6 +8,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::sink::{CONNECTIONS_CHANNEL, CONNECTIONS_EVENT};
+use super::ticker::Ticker;
 use super::{Context, Shard};
 use crate::clock;
 use crate::config::Config;
@@ -32,7 +33,7 @@ struct Frames {
 }
 
 /// Runs for as long as the shard does.
-pub async fn run(ctx: Rc<Context>) {
+pub async fn run(ctx: Rc<Context>, mut ticker: Ticker) {
     let frames = Frames {
         ping: Frame::new(wire::server::ping()),
         bare_ping: Frame::new(wire::ws::ping_frame(b"")),
@@ -41,7 +42,11 @@ pub async fn run(ctx: Rc<Context>) {
     let mut slow_tick_ms = 0;
     loop {
         let config = ctx.config();
-        monoio::time::sleep(tick(&config)).await;
+        let tick = tick(&config);
+        if let Err(error) = ticker.tick(tick).await {
+            tracing::error!(%error, "the clockwork's timer failed: the runtime's own goes on");
+            monoio::time::sleep(tick).await;
+        }
         let now_ms = ctx.now_ms();
         ctx.sweep_http(now_ms);
         ctx.with(|shard| sweep(shard, &config, &frames, now_ms));
