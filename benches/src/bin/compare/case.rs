@@ -203,7 +203,7 @@ pub const CASES: &[Case] = &[
         name: "saturate-8",
         title: "1,000 WebSockets, 8 publishes under way",
         arguments: &["saturate", "-n", "1000", "--in-flight", "8"],
-        servers: &[Hookcast, HookcastEpoll, HookcastTwo, Floor, Nchan, Axum, Uws],
+        servers: &[Hookcast, HookcastTwo, Floor, Nchan, Uws],
         rounds_max: usize::MAX,
         seconds_min: 1.0,
         goals: &[two_shards(Deliveries, AtLeast(1.8))],
@@ -254,7 +254,7 @@ pub const CASES: &[Case] = &[
         name: "idle-9000",
         title: "9,000 idle WebSockets",
         arguments: &["idle", "--connections", "9000"],
-        servers: &[Hookcast, HookcastEpoll, Nchan, Axum, Uws],
+        servers: &[Hookcast, Nchan, Uws],
         rounds_max: 1,
         // Every connection is pinged once.
         seconds_min: 20.0,

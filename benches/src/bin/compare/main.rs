@@ -66,7 +66,7 @@ fn main() -> ExitCode {
 
 fn run(args: &Args) -> Result<(), String> {
     let rounds = args.rounds.unwrap_or(if args.quick { 3 } else { 7 });
-    let seconds = args.seconds.unwrap_or(if args.quick { 1.5 } else { 4.0 });
+    let seconds = args.seconds.unwrap_or(if args.quick { 1.25 } else { 4.0 });
     let wanted =
         |case: &&Case| args.case.is_empty() || args.case.iter().any(|part| case.name.contains(part.as_str()));
     let mut outcome = Outcome::new(rounds, seconds);
